@@ -1,0 +1,27 @@
+/*
+ * A request as the handlers see it: plain CGI meta-variables (RFC 3875), so that nothing
+ * above fcgi/server.c knows FastCGI.
+ */
+#ifndef MIZAN_HTTP_REQUEST_H
+#define MIZAN_HTTP_REQUEST_H
+
+#include <stddef.h>
+
+struct http_request {
+	const char *method;      /* never NULL, likewise the rest unless it says so */
+	const char *path;        /* decoded by nginx, without the query */
+	const char *query;       /* raw, "" if none */
+	const char *trace_id;    /* 1 to 64 of [A-Za-z0-9_-] */
+	const char *remote_addr; /* of the client, as nginx saw it */
+	char *const *env;        /* "NAME=value" meta-variables, NULL-terminated */
+	const char *body;        /* the raw body, mapped or read; NULL if there is none */
+	size_t body_len;
+};
+
+/* A meta-variable's value, or NULL. */
+const char *http_env(const struct http_request *rq, const char *name);
+
+/* A header by its HTTP name, any case ("X-API-Key"); NULL if absent. */
+const char *http_header(const struct http_request *rq, const char *name);
+
+#endif
