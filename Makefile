@@ -1,8 +1,8 @@
 # Mizan: a FastCGI application behind nginx that reads invoices and checks their arithmetic.
 # `make help` lists the targets.
 
-B        := build/$(subst $(comma),-,$(or $(SAN),plain))
 comma    := ,
+B        := build/$(subst $(comma),-,$(or $(SAN),plain))
 CC       ?= gcc
 PKGS     := libpq libcurl json-c libcrypto
 PREFIX   ?= /usr/local

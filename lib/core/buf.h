@@ -12,11 +12,11 @@
 #include "core/err.h"
 
 struct buf {
-	char *p;      /* NUL-terminated whenever it is not NULL; the NUL is not counted */
-	size_t len;   /* bytes held */
-	size_t cap;   /* bytes allocated */
-	size_t max;   /* len never exceeds this */
-	bool broken;  /* an addition failed; the content is a prefix of what was meant */
+	char *p;     /* NUL-terminated whenever it is not NULL; the NUL is not counted */
+	size_t len;  /* bytes held */
+	size_t cap;  /* bytes allocated */
+	size_t max;  /* len never exceeds this */
+	bool broken; /* an addition failed; the content is a prefix of what was meant */
 };
 
 /* An empty buffer that may grow to max bytes.  Allocates nothing. */

@@ -17,15 +17,15 @@
 
 /* SPEC §6, in ten-thousandths */
 struct thresholds {
-	int64_t mismatch_ratio;           /* MISMATCH_RATIO 0.05 */
-	int64_t mismatch_absolute;        /* MISMATCH_ABSOLUTE 50 */
-	int64_t severe_ratio;             /* SEVERE_RATIO 0.20 */
-	int64_t severe_absolute;          /* SEVERE_ABSOLUTE 500 */
-	int64_t rounding_ratio;           /* ROUNDING_RATIO 0.005 */
-	int64_t rounding_delta;           /* ROUNDING_DELTA 10 */
-	int64_t low_confidence;           /* LOW_CONFIDENCE 0.6: the LOW_CONFIDENCE flag */
-	int64_t ocr_suspect_confidence;   /* OCR_SUSPECT_CONFIDENCE 0.7 */
-	int64_t line_tolerance;           /* LINE_TOLERANCE 0.02: LINE_MISMATCH */
+	int64_t mismatch_ratio;         /* MISMATCH_RATIO 0.05 */
+	int64_t mismatch_absolute;      /* MISMATCH_ABSOLUTE 50 */
+	int64_t severe_ratio;           /* SEVERE_RATIO 0.20 */
+	int64_t severe_absolute;        /* SEVERE_ABSOLUTE 500 */
+	int64_t rounding_ratio;         /* ROUNDING_RATIO 0.005 */
+	int64_t rounding_delta;         /* ROUNDING_DELTA 10 */
+	int64_t low_confidence;         /* LOW_CONFIDENCE 0.6: the LOW_CONFIDENCE flag */
+	int64_t ocr_suspect_confidence; /* OCR_SUSPECT_CONFIDENCE 0.7 */
+	int64_t line_tolerance;         /* LINE_TOLERANCE 0.02: LINE_MISMATCH */
 };
 
 struct config {
@@ -53,12 +53,12 @@ enum config_type { CONFIG_STRING, CONFIG_INT, CONFIG_DECIMAL, CONFIG_BOOL };
 
 /* One row of the table; config_keys() lists them in alphabetical order. */
 struct config_key {
-	const char *name;  /* of the environment variable and in /admin/config */
-	const char *dflt;  /* as text; NULL: none, the value stays NULL */
+	const char *name; /* of the environment variable and in /admin/config */
+	const char *dflt; /* as text; NULL: none, the value stays NULL */
 	enum config_type type;
 	unsigned flags;
-	int64_t min, max;  /* inclusive, for CONFIG_INT and CONFIG_DECIMAL (ten-thousandths) */
-	size_t offset;     /* in struct config */
+	int64_t min, max; /* inclusive, for CONFIG_INT and CONFIG_DECIMAL (ten-thousandths) */
+	size_t offset;    /* in struct config */
 };
 const struct config_key *config_keys(size_t *ret_n);
 
@@ -72,8 +72,8 @@ typedef const char *config_source(const char *name, void *arg);
  * RC_INVALID: *problems names every value that does not parse and every broken invariant,
  * separated by "; " ("I3: ROUNDING_RATIO must be ..."), never a secret's value; *cfg is empty.
  */
-enum rc config_load(struct config *cfg, config_source *source, void *arg, struct buf *problems)
-    MUST_CHECK;
+enum rc config_load(
+    struct config *cfg, config_source *source, void *arg, struct buf *problems) MUST_CHECK;
 
 /* Release what *cfg holds and zero it; secrets are wiped first. */
 void config_free(struct config *cfg);

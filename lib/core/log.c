@@ -1,5 +1,6 @@
 #include "core/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,27 +36,36 @@ static void add_fields(struct json_object *line, const struct log_field *f)
 		if (f->text != NULL)
 			add_text(line, f->name, f->text);
 		else
-			(void)json_object_object_add(line, f->name, json_object_new_int64(f->number));
+			(void)json_object_object_add(
+			    line, f->name, json_object_new_int64(f->number));
 }
 
-static void write_line(const char *text, size_t len)
+/* The whole line, or NULL when memory is short or it is too long. */
+static const char *render(struct json_object *line)
 {
-	char line[MAX_LINE];
+	const char *text = json_object_to_json_string_ext(
+	    line, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
 
-	if (len > sizeof line - 1)
-		len = sizeof line - 1;
+	return text != NULL && strlen(text) < MAX_LINE ? text : NULL;
+}
+
+static void write_line(const char *text)
+{
+	char line[MAX_LINE + 1];
+	size_t len = strlen(text);
+
 	memcpy(line, text, len);
 	line[len++] = '\n';
 	for (size_t done = 0; done < len;) {
 		ssize_t n = write(STDOUT_FILENO, line + done, len - done);
-		if (n <= 0)
+		if (n < 0 && errno != EINTR)
 			return; /* nowhere left to say it */
-		done += (size_t)n;
+		done += n > 0 ? (size_t)n : 0;
 	}
 }
 
-void log_event(enum log_level level, const char *event, const struct log_field *fields,
-    const char *fmt, ...)
+void log_event(
+    enum log_level level, const char *event, const struct log_field *fields, const char *fmt, ...)
 {
 	struct json_object *line = json_object_new_object();
 	char now[CLOCK_TEXT], message[MAX_MESSAGE];
@@ -75,16 +85,13 @@ void log_event(enum log_level level, const char *event, const struct log_field *
 	add_text(line, "event", event);
 	add_text(line, "message", message);
 	add_fields(line, fields);
-	text = json_object_to_json_string_ext(line, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (text != NULL && strlen(text) >= MAX_LINE) {
-		struct json_object *cut = json_object_new_object();
-		add_text(cut, "event", event);
-		add_text(cut, "message", message);
-		text = json_object_to_json_string_ext(cut, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-		write_line(text, strlen(text));
-		(void)json_object_put(cut);
-	} else if (text != NULL) {
-		write_line(text, strlen(text));
+	text = render(line);
+	if (text == NULL) {
+		for (const struct log_field *f = fields; f != NULL && f->name != NULL; f++)
+			json_object_object_del(line, f->name);
+		text = render(line);
 	}
+	if (text != NULL)
+		write_line(text);
 	(void)json_object_put(line);
 }

@@ -17,8 +17,14 @@ struct log_field {
 	const char *text;
 	int64_t number;
 };
-#define LOG_TEXT(n, v) { .name = (n), .text = (v) != NULL ? (v) : "" }
-#define LOG_NUM(n, v)  { .name = (n), .number = (int64_t)(v) }
+#define LOG_TEXT(n, v)                                                                             \
+	{                                                                                          \
+		.name = (n), .text = (v) != NULL ? (v) : ""                                        \
+	}
+#define LOG_NUM(n, v)                                                                              \
+	{                                                                                          \
+		.name = (n), .number = (int64_t)(v)                                                \
+	}
 
 /* Name the process for every later line; `name` is kept, not copied. */
 void log_init(const char *name);
@@ -26,7 +32,7 @@ void log_init(const char *name);
 /*
  * Write {"time", "level", "process", "pid", "event", "message", fields...} as one line with
  * one write(2), so that threads and processes that share the descriptor do not mix.  fields
- * ends with a row whose name is NULL; NULL: none.  A line over 8 KiB is cut to its message.
+ * ends with a row whose name is NULL; NULL: none.  A line over 8 KiB loses its fields.
  */
 void log_event(enum log_level level, const char *event, const struct log_field *fields,
     const char *fmt, ...) PRINTF_LIKE(4, 5);

@@ -54,17 +54,17 @@ struct invoice_tax {
 };
 
 struct invoice {
-	struct invoice_field seller_name;   /* BT-27 */
-	struct invoice_field seller_tax_id; /* BT-31, BT-32; VKN or TCKN in Turkey */
-	struct invoice_field buyer_name;    /* BT-44 */
-	struct invoice_field buyer_tax_id;  /* BT-48 */
+	struct invoice_field seller_name;    /* BT-27 */
+	struct invoice_field seller_tax_id;  /* BT-31, BT-32; VKN or TCKN in Turkey */
+	struct invoice_field buyer_name;     /* BT-44 */
+	struct invoice_field buyer_tax_id;   /* BT-48 */
 	struct invoice_field invoice_number; /* BT-1 */
-	struct invoice_field ettn;          /* UUID of a Turkish e-invoice */
-	struct invoice_field issue_date;    /* BT-2; dates are YYYY-MM-DD */
-	struct invoice_field due_date;      /* BT-9 */
-	struct invoice_field period_start;  /* BT-73 */
-	struct invoice_field period_end;    /* BT-74 */
-	struct invoice_field currency;      /* BT-5, ISO 4217 */
+	struct invoice_field ettn;           /* UUID of a Turkish e-invoice */
+	struct invoice_field issue_date;     /* BT-2; dates are YYYY-MM-DD */
+	struct invoice_field due_date;       /* BT-9 */
+	struct invoice_field period_start;   /* BT-73 */
+	struct invoice_field period_end;     /* BT-74 */
+	struct invoice_field currency;       /* BT-5, ISO 4217 */
 	struct invoice_line *lines;
 	size_t n_lines;
 	struct invoice_allowance *allowances;
@@ -77,10 +77,10 @@ struct invoice {
 	struct invoice_field tax_exclusive_amount; /* BT-109 */
 	struct invoice_field tax_total;            /* BT-110 */
 	struct invoice_field tax_inclusive_amount; /* BT-112 */
-	struct invoice_field withholding_total;    /* BT-113's Turkish counterpart: withheld taxes */
-	struct invoice_field prepaid_amount;       /* BT-113 */
-	struct invoice_field rounding_amount;      /* BT-114 */
-	struct invoice_field payable_amount;       /* BT-115 */
+	struct invoice_field withholding_total; /* BT-113's Turkish counterpart: withheld taxes */
+	struct invoice_field prepaid_amount;    /* BT-113 */
+	struct invoice_field rounding_amount;   /* BT-114 */
+	struct invoice_field payable_amount;    /* BT-115 */
 };
 
 /* Release all that *inv holds, not inv itself; it is zeroed.  Safe on a zeroed struct. */

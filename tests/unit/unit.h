@@ -18,7 +18,7 @@ struct unit_test {
 extern const struct unit_test unit_tests[];
 
 /* Check a table's row: `what` and the row's own line stand in the report. */
-#define CHECK_ROW(ok, line, what) \
+#define CHECK_ROW(ok, line, what)                                                                  \
 	(void)CU_assertImplementation((ok), (line), (what), __FILE__, __func__, CU_FALSE)
 
 /* Two strings are equal; NULL equals only NULL.  The report shows both. */
