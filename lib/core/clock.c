@@ -20,5 +20,5 @@ void clock_rfc3339(char out[CLOCK_TEXT])
 	(void)clock_gettime(CLOCK_REALTIME, &ts);
 	(void)gmtime_r(&ts.tv_sec, &tm);
 	(void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(out, CLOCK_TEXT, "%s.%03dZ", date, (int)(ts.tv_nsec / 1000000) % 1000);
+	(void)snprintf(out, CLOCK_TEXT, "%s.%03uZ", date, (unsigned)(ts.tv_nsec / 1000000) % 1000u);
 }

@@ -1,0 +1,343 @@
+#include "core/config.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <json-c/json.h>
+
+#include "core/sha256.h"
+
+#define MAX_DECIMAL ((int64_t)1000000000000)
+#define HOUR_MS     3600000
+#define DAY_S       86400
+
+/* clang-format off */
+#define AT(member)           offsetof(struct config, member)
+#define STR(n, d, m)         { n, d, CONFIG_STRING, 0, 0, 0, AT(m) }
+#define KEY(n, d, m)         { n, d, CONFIG_STRING, CONFIG_SECRET, 0, 0, AT(m) }
+#define BOOL(n, d, m)        { n, d, CONFIG_BOOL, 0, 0, 0, AT(m) }
+#define INT(n, d, lo, hi, m) { n, d, CONFIG_INT, 0, lo, hi, AT(m) }
+/* Bounds so wide that I5, I6 and I7 speak for themselves. */
+#define DEC(n, d, m)         { n, d, CONFIG_DECIMAL, 0, -MAX_DECIMAL, MAX_DECIMAL, AT(thresholds.m) }
+#define LIMIT(n, d, m)       { n, d, CONFIG_INT, 0, -MAX_DECIMAL, MAX_DECIMAL, AT(m) }
+
+static const struct config_key keys[] = {
+	KEY("ADMIN_API_KEY", NULL, admin_api_key),
+	KEY("API_KEY", NULL, api_key),
+	KEY("DATABASE_URL", NULL, database_url),
+	INT("DB_POOL_SIZE", "8", 1, 128, db_pool_size),
+	INT("DB_TIMEOUT_MS", "5000", 100, HOUR_MS, db_timeout_ms),
+	STR("ENV", "development", env),
+	INT("FCGI_THREADS", "256", 1, 1024, fcgi_threads),
+	INT("JOB_LEASE_SECONDS", "30", 1, DAY_S, job_lease_seconds),
+	INT("JOB_MAX_ATTEMPTS", "3", 1, 100, job_max_attempts),
+	INT("JOB_MAX_LOST_LEASES", "10", 1, 1000, job_max_lost_leases),
+	DEC("LINE_TOLERANCE", "0.02", line_tolerance),
+	DEC("LOW_CONFIDENCE", "0.6", low_confidence),
+	INT("MAX_UPLOAD_BYTES", "10485760", 1, 268435456, max_upload_bytes),
+	DEC("MISMATCH_ABSOLUTE", "50", mismatch_absolute),
+	DEC("MISMATCH_RATIO", "0.05", mismatch_ratio),
+	DEC("OCR_SUSPECT_CONFIDENCE", "0.7", ocr_suspect_confidence),
+	KEY("OPENAI_API_KEY", NULL, openai_api_key),
+	STR("OPENAI_BASE_URL", "https://api.openai.com/v1", openai_base_url),
+	INT("OPENAI_CONNECT_TIMEOUT_MS", "5000", 1, HOUR_MS, openai_connect_timeout_ms),
+	INT("OPENAI_MAX_COMPLETION_TOKENS", "16384", 1, 1000000, openai_max_completion_tokens),
+	INT("OPENAI_MAX_REPLY_BYTES", "4194304", 1024, 268435456, openai_max_reply_bytes),
+	STR("OPENAI_MODEL", "gpt-4.1", openai_model),
+	INT("OPENAI_TIMEOUT_MS", "120000", 1, HOUR_MS, openai_timeout_ms),
+	BOOL("PILOT_ENABLED", "true", pilot_enabled),
+	LIMIT("PILOT_MAX_INCIDENTS_PER_HOUR", "20", pilot_max_incidents_per_hour),
+	LIMIT("PILOT_MAX_INVOICES_PER_HOUR", "50", pilot_max_invoices_per_hour),
+	STR("PILOT_TENANT_ID", "pilot", pilot_tenant_id),
+	INT("QUEUE_DEPTH_ALARM", "50", 1, 1000000000, queue_depth_alarm),
+	INT("QUOTA_PROBE_SECONDS", "300", 1, DAY_S, quota_probe_seconds),
+	INT("RETRY_BASE_MS", "1000", 1, HOUR_MS, retry_base_ms),
+	INT("RETRY_MAX_MS", "300000", 1, DAY_S * 1000, retry_max_ms),
+	DEC("ROUNDING_DELTA", "10", rounding_delta),
+	DEC("ROUNDING_RATIO", "0.005", rounding_ratio),
+	DEC("SEVERE_ABSOLUTE", "500", severe_absolute),
+	DEC("SEVERE_RATIO", "0.20", severe_ratio),
+	LIMIT("STUCK_MINUTES", "10", stuck_minutes),
+	INT("SYNC_WAIT_MS", "30000", 0, HOUR_MS, sync_wait_ms),
+	INT("WORKER_ALIVE_SECONDS", "30", 2, DAY_S, worker_alive_seconds),
+	INT("WORKER_CONCURRENCY", "32", 1, 1024, worker_concurrency),
+	INT("WORKER_POLL_MS", "500", 10, 60000, worker_poll_ms),
+};
+/* clang-format on */
+
+const struct config_key *config_keys(size_t *ret_n)
+{
+	*ret_n = sizeof keys / sizeof keys[0];
+	return keys;
+}
+
+static const char *from_environment(const char *name, void *arg)
+{
+	(void)arg;
+	return getenv(name);
+}
+
+/* "-12.5" in ten-thousandths; at most four decimals, so that jq prints it as we do. */
+static bool parse_decimal(const char *text, int64_t *ret)
+{
+	bool negative = *text == '-';
+	int64_t v = 0;
+	int decimals = -1;
+
+	text += negative;
+	if (*text < '0' || *text > '9')
+		return false;
+	for (; *text != '\0'; text++) {
+		if (*text == '.' && decimals < 0 && text[1] != '\0') {
+			decimals = 0;
+			continue;
+		}
+		if (*text < '0' || *text > '9' || decimals >= 4 || v > INT64_MAX / 100000 - 1)
+			return false;
+		v = v * 10 + (*text - '0');
+		decimals += decimals >= 0;
+	}
+	for (int i = decimals > 0 ? decimals : 0; i < 4; i++)
+		v *= 10;
+	*ret = negative ? -v : v;
+	return true;
+}
+
+static bool parse_int(const char *text, int64_t *ret)
+{
+	int64_t tenthousandths;
+
+	if (strchr(text, '.') != NULL || !parse_decimal(text, &tenthousandths))
+		return false;
+	*ret = tenthousandths / CONFIG_DECIMAL_ONE;
+	return true;
+}
+
+static bool parse_bool(const char *text, bool *ret)
+{
+	bool yes = strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
+	bool no = strcasecmp(text, "false") == 0 || strcmp(text, "0") == 0;
+
+	*ret = yes;
+	return yes || no;
+}
+
+static bool printable(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < ' ' || *text > '~')
+			return false;
+	return true;
+}
+
+static void problem(struct buf *problems, const char *text)
+{
+	if (problems->len > 0)
+		buf_adds(problems, "; ");
+	buf_adds(problems, text);
+}
+
+static void *member(const struct config *cfg, const struct config_key *k)
+{
+	/* The loader's one cast: cfg is const only for the printers, which read. */
+	return (void *)((uintptr_t)cfg + k->offset);
+}
+
+/* Where the value does not fit, say what would; a secret's value is never repeated. */
+static void set(
+    struct config *cfg, const struct config_key *k, const char *text, struct buf *problems)
+{
+	struct buf b;
+	int64_t v = 0;
+	bool ok = true, in_range = true;
+
+	switch (k->type) {
+	case CONFIG_STRING:
+		ok = printable(text);
+		*(char **)member(cfg, k) = ok ? strdup(text) : NULL;
+		break;
+	case CONFIG_BOOL:
+		ok = parse_bool(text, member(cfg, k));
+		break;
+	case CONFIG_INT:
+	case CONFIG_DECIMAL:
+		ok = k->type == CONFIG_INT ? parse_int(text, &v) : parse_decimal(text, &v);
+		in_range = v >= k->min && v <= k->max;
+		*(int64_t *)member(cfg, k) = v;
+		break;
+	}
+	if (ok && in_range)
+		return;
+	buf_init(&b, 400);
+	if (k->type == CONFIG_BOOL)
+		buf_addf(&b, "%s must be true or false", k->name);
+	else if (k->type == CONFIG_STRING)
+		buf_addf(&b, "%s must be printable ASCII", k->name);
+	else if (!ok)
+		buf_addf(&b, "%s must be a %s", k->name,
+		    k->type == CONFIG_INT ? "whole number" : "number with at most four decimals");
+	else
+		buf_addf(&b, "%s must be from %lld to %lld", k->name, (long long)k->min,
+		    (long long)k->max);
+	problem(problems, buf_str(&b));
+	buf_free(&b);
+}
+
+static bool one_of_environments(const char *env)
+{
+	return env != NULL && (strcmp(env, "development") == 0 || strcmp(env, "staging") == 0 ||
+				  strcmp(env, "production") == 0);
+}
+
+static bool thresholds_positive(const struct thresholds *t)
+{
+	return t->mismatch_ratio > 0 && t->mismatch_absolute > 0 && t->severe_ratio > 0 &&
+	       t->severe_absolute > 0 && t->rounding_ratio > 0 && t->rounding_delta > 0 &&
+	       t->low_confidence > 0 && t->ocr_suspect_confidence > 0 && t->line_tolerance > 0;
+}
+
+static bool strong_key(const char *key)
+{
+	return key != NULL && strlen(key) >= 32;
+}
+
+/* SPEC §2, I1 to I9 */
+static void check_invariants(const struct config *c, struct buf *p)
+{
+	const struct thresholds *t = &c->thresholds;
+
+	if (t->severe_ratio < t->mismatch_ratio)
+		problem(p, "I1: SEVERE_RATIO must be at least MISMATCH_RATIO");
+	if (t->severe_absolute < t->mismatch_absolute)
+		problem(p, "I2: SEVERE_ABSOLUTE must be at least MISMATCH_ABSOLUTE");
+	if (t->rounding_ratio >= t->mismatch_ratio)
+		problem(p, "I3: ROUNDING_RATIO must be below MISMATCH_RATIO");
+	if (t->rounding_delta >= t->mismatch_absolute)
+		problem(p, "I4: ROUNDING_DELTA must be below MISMATCH_ABSOLUTE");
+	if (!thresholds_positive(t))
+		problem(p, "I5: every threshold must be above 0");
+	if (t->low_confidence <= 0 || t->low_confidence >= CONFIG_DECIMAL_ONE ||
+	    t->ocr_suspect_confidence <= 0 || t->ocr_suspect_confidence >= CONFIG_DECIMAL_ONE)
+		problem(
+		    p, "I6: LOW_CONFIDENCE and OCR_SUSPECT_CONFIDENCE must lie between 0 and 1");
+	if (c->pilot_max_invoices_per_hour < 1 || c->pilot_max_incidents_per_hour < 1 ||
+	    c->stuck_minutes < 1)
+		problem(p, "I7: PILOT_MAX_INVOICES_PER_HOUR, PILOT_MAX_INCIDENTS_PER_HOUR and "
+			   "STUCK_MINUTES must be positive whole numbers");
+	if (!one_of_environments(c->env))
+		problem(p, "I8: ENV must be development, staging or production");
+	if (one_of_environments(c->env) && strcmp(c->env, "production") == 0 &&
+	    (!strong_key(c->api_key) || !strong_key(c->admin_api_key) ||
+		strcmp(c->api_key, c->admin_api_key) == 0))
+		problem(p,
+		    "I9: in production API_KEY and ADMIN_API_KEY must both be set, differ, and "
+		    "have at least 32 characters");
+}
+
+enum rc config_load(struct config *cfg, config_source *source, void *arg, struct buf *problems)
+{
+	struct config c = { 0 };
+
+	if (source == NULL)
+		source = from_environment;
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		const char *text = source(keys[i].name, arg);
+		if (text == NULL || text[0] == '\0')
+			text = keys[i].dflt;
+		if (text != NULL)
+			set(&c, &keys[i], text, problems);
+	}
+	check_invariants(&c, problems);
+	if (problems->len > 0 || buf_broken(problems)) {
+		config_free(&c);
+		*cfg = c;
+		return RC_INVALID;
+	}
+	*cfg = c;
+	return RC_OK;
+}
+
+void config_free(struct config *cfg)
+{
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		char **s = keys[i].type == CONFIG_STRING ? member(cfg, &keys[i]) : NULL;
+		if (s != NULL && *s != NULL && (keys[i].flags & CONFIG_SECRET))
+			explicit_bzero(*s, strlen(*s));
+		if (s != NULL)
+			free(*s);
+	}
+	*cfg = (struct config){ 0 };
+}
+
+/* 500 as 0.05: no trailing zeros, which is how jq prints it. */
+static struct json_object *json_decimal(int64_t v)
+{
+	struct buf b;
+	struct json_object *o;
+	int64_t whole = v / CONFIG_DECIMAL_ONE, part = v % CONFIG_DECIMAL_ONE;
+
+	if (part == 0)
+		return json_object_new_int64(whole);
+	buf_init(&b, 32);
+	buf_addf(&b, "%lld.%04lld", (long long)whole, (long long)part);
+	while (b.len > 0 && b.p[b.len - 1] == '0')
+		b.p[--b.len] = '\0';
+	o = json_object_new_double_s((double)v / CONFIG_DECIMAL_ONE, buf_str(&b));
+	buf_free(&b);
+	return o;
+}
+
+static struct json_object *json_value(const struct config *cfg, const struct config_key *k)
+{
+	void *at = member(cfg, k);
+
+	switch (k->type) {
+	case CONFIG_STRING:
+		return json_object_new_string(*(char **)at);
+	case CONFIG_BOOL:
+		return json_object_new_boolean(*(bool *)at);
+	case CONFIG_INT:
+		return json_object_new_int64(*(int64_t *)at);
+	case CONFIG_DECIMAL:
+		return json_decimal(*(int64_t *)at);
+	}
+	return NULL;
+}
+
+enum rc config_json(const struct config *cfg, struct buf *out, struct err *e)
+{
+	struct json_object *doc = json_object_new_object();
+	const char *text = NULL;
+
+	/* The table is sorted, and json-c keeps the order of insertion. */
+	for (size_t i = 0; doc != NULL && i < sizeof keys / sizeof keys[0]; i++)
+		if (!(keys[i].flags & CONFIG_SECRET))
+			(void)json_object_object_add(doc, keys[i].name, json_value(cfg, &keys[i]));
+	if (doc != NULL)
+		text = json_object_to_json_string_ext(
+		    doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (text != NULL)
+		buf_adds(out, text);
+	(void)json_object_put(doc);
+	return text == NULL || buf_broken(out) ? err_no_memory(e) : RC_OK;
+}
+
+enum rc config_hash(const struct config *cfg, char out[CONFIG_HASH_TEXT], struct err *e)
+{
+	char hex[SHA256_TEXT];
+	struct buf b;
+	enum rc rc;
+
+	buf_init(&b, 64 << 10);
+	rc = config_json(cfg, &b, e);
+	if (rc == RC_OK) {
+		sha256_hex(b.p, b.len, hex);
+		memcpy(out, "sha256:", 7);
+		memcpy(out + 7, hex, 16);
+		out[23] = '\0';
+	}
+	buf_free(&b);
+	return rc;
+}
