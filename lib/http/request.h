@@ -18,10 +18,14 @@ struct http_request {
 	size_t body_len;
 };
 
-/* A meta-variable's value, or NULL. */
+/* A meta-variable's value ("" where it is set and empty), or NULL. */
 const char *http_env(const struct http_request *rq, const char *name);
 
-/* A header by its HTTP name, any case ("X-API-Key"); NULL if absent. */
+/*
+ * A header by its HTTP name, any case ("X-API-Key"); NULL if absent.  Content-Type and
+ * Content-Length live in meta-variables of their own (RFC 3875 §4.1.2, §4.1.3), which
+ * servers set to "" for want of the header: that reads as absent.
+ */
 const char *http_header(const struct http_request *rq, const char *name);
 
 #endif

@@ -36,17 +36,32 @@ void http_response_free(struct http_response *rs);
 void http_response_header(struct http_response *rs, const char *name, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
-/* Answer with status and the document, whose reference is taken (NULL: out of memory, 500). */
+/*
+ * Answer with status and the document, whose reference is taken (NULL: out of memory, 500).
+ * A document over HTTP_MAX_RESPONSE is a 500 too.  Headers already added stay.
+ */
 void http_response_json(struct http_response *rs, int status, struct json_object *doc);
 
 /*
  * Replace whatever the response holds by an RFC 9457 problem document with status, title (the
- * status's reason phrase), detail, code and trace_id.  Headers already added stay.
+ * status's reason phrase), detail, code and trace_id.  Headers already added stay.  Bytes of
+ * detail that are not UTF-8 become U+FFFD.  Without memory the body is left empty.
  */
 void http_problem(struct http_response *rs, int status, const char *code, const char *trace_id,
     const char *detail);
 
-/* The one mapping from a failure to a problem: status by e->rc, code and detail from e. */
+/*
+ * The one mapping from a failure to a problem: status by http_status(), code and detail from
+ * e.  A failure of ours tells nothing of the inside: RC_INTERNAL answers "internal_error" and
+ * a fixed text, RC_UNAVAILABLE keeps its code but not its message (it may quote a host or a
+ * statement) and gets `Retry-After: 1` unless that header is there already.
+ */
 void http_problem_err(struct http_response *rs, const struct err *e, const char *trace_id);
+
+/* A failure's status: by its code where SPEC gives that code a status, else by its rc. */
+int http_status(const struct err *e);
+
+/* The reason phrase (RFC 9110 §15, RFC 6585); "Unknown" for a status that we never send. */
+const char *http_reason(int status);
 
 #endif

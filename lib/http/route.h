@@ -1,0 +1,70 @@
+/*
+ * The route table and the one guard ladder before every handler: path (404), method (405),
+ * key (401), then the handler.
+ *
+ *	static const struct route routes[] = {
+ *		{ "GET",  "/jobs/{id}",    NEED_CLIENT, job_get },
+ *		{ "POST", "/full-process", NEED_CLIENT, upload_post },
+ *	};
+ */
+#ifndef MIZAN_HTTP_ROUTE_H
+#define MIZAN_HTTP_ROUTE_H
+
+#include <stddef.h>
+
+#include "core/err.h"
+#include "http/principal.h"
+#include "http/request.h"
+#include "http/response.h"
+
+#define ROUTE_ID_SIZE 64
+
+enum {
+	NEED_CLIENT = 1 << 0, /* X-API-Key */
+	NEED_ADMIN = 1 << 1,  /* X-Admin-Key; with NEED_CLIENT too, either key will do */
+};
+
+struct route_context;
+
+/*
+ * A handler answers in cx->rs and returns RC_OK, or fills *e and returns its rc, which the
+ * dispatcher turns into a problem (http_problem_err()).
+ */
+typedef enum rc route_fn(struct route_context *cx, struct err *e);
+
+/*
+ * Recognise a key (never NULL or "").
+ * RC_OK: *out is filled and its kind is `wanted`.  RC_NOT_FOUND: nobody's key, answered as 401.
+ * Others are answered as what they are (RC_UNAVAILABLE 503).
+ */
+typedef enum rc route_authenticate_fn(
+    void *app, const char *key, enum principal_kind wanted, struct principal *out, struct err *e);
+
+struct route {
+	const char *method;  /* GET serves HEAD too */
+	const char *pattern; /* literal, or with one whole segment "{id}" */
+	unsigned need;       /* NEED_*; 0: anyone */
+	route_fn *fn;
+};
+
+struct route_context {
+	void *app;
+	route_authenticate_fn *authenticate;
+	const struct http_request *rq;
+	struct http_response *rs; /* initialised */
+
+	/* Filled by route_dispatch(): */
+	struct principal principal; /* kind PRINCIPAL_NONE on a route for anyone */
+	char id[ROUTE_ID_SIZE];     /* what {id} stood for, unchecked but for its length; or "" */
+	struct err err;             /* why the answer is a problem, for the log; rc RC_OK if not */
+};
+
+/*
+ * Answer cx->rq from the first row that fits path and method.  Failures of the ladder:
+ * "not_found" 404; "method_not_allowed" 405 with Allow; "missing_api_key" and
+ * "invalid_api_key" 401 with WWW-Authenticate.  The body of a HEAD's answer is left to
+ * the server to withhold.
+ */
+void route_dispatch(const struct route *routes, size_t n, struct route_context *cx);
+
+#endif
