@@ -1,0 +1,140 @@
+#include "http/route.h"
+
+#include <string.h>
+
+/* Capture {id}; id is written only where the path fits. */
+static bool path_fits(const char *pattern, const char *path, char id[ROUTE_ID_SIZE])
+{
+	static const char hole[] = "{id}";
+	const char *at = strstr(pattern, hole);
+	size_t before = at != NULL ? (size_t)(at - pattern) : 0;
+	size_t n;
+
+	if (at == NULL) {
+		if (strcmp(pattern, path) != 0)
+			return false;
+		id[0] = '\0';
+		return true;
+	}
+	if (strncmp(pattern, path, before) != 0)
+		return false;
+	path += before;
+	n = strcspn(path, "/");
+	if (n == 0 || n >= ROUTE_ID_SIZE || strcmp(path + n, at + strlen(hole)) != 0)
+		return false;
+	memcpy(id, path, n);
+	id[n] = '\0';
+	return true;
+}
+
+static bool method_fits(const struct route *r, const char *method)
+{
+	if (strcmp(method, "HEAD") == 0)
+		method = "GET";
+	return strcmp(r->method, method) == 0;
+}
+
+/* "GET, HEAD, PATCH": what the rows of this path offer (RFC 9110 §10.2.1). */
+static void add_allow_header(const struct route *routes, size_t n, struct route_context *cx)
+{
+	struct buf allow;
+	char id[ROUTE_ID_SIZE];
+
+	buf_init(&allow, HTTP_MAX_HEADER_VALUE - 1);
+	for (size_t i = 0; i < n; i++) {
+		bool is_get = strcmp(routes[i].method, "GET") == 0;
+
+		if (!path_fits(routes[i].pattern, cx->rq->path, id))
+			continue;
+		buf_addf(&allow, "%s%s%s", allow.len > 0 ? ", " : "", routes[i].method,
+		    is_get ? ", HEAD" : "");
+	}
+	http_response_header(cx->rs, "Allow", "%s", buf_str(&allow));
+	buf_free(&allow);
+}
+
+static enum rc find_route(
+    const struct route *routes, size_t n, struct route_context *cx, const struct route **found)
+{
+	bool known_path = false;
+	char id[ROUTE_ID_SIZE];
+
+	for (size_t i = 0; i < n; i++) {
+		if (!path_fits(routes[i].pattern, cx->rq->path, id))
+			continue;
+		known_path = true;
+		if (!method_fits(&routes[i], cx->rq->method))
+			continue;
+		memcpy(cx->id, id, strlen(id) + 1);
+		*found = &routes[i];
+		return RC_OK;
+	}
+	if (!known_path)
+		return err_set(
+		    &cx->err, RC_NOT_FOUND, "not_found", "there is nothing at this path");
+	add_allow_header(routes, n, cx);
+	return err_set(
+	    &cx->err, RC_INVALID, "method_not_allowed", "this path does not serve that method");
+}
+
+static enum rc unauthorized(struct route_context *cx, const char *code, const char *header)
+{
+	http_response_header(cx->rs, "WWW-Authenticate", "ApiKey realm=\"mizan\"");
+	return err_set(&cx->err, RC_INVALID, code, "a valid key is needed in %s", header);
+}
+
+static enum rc check_key(unsigned need, struct route_context *cx)
+{
+	static const struct {
+		unsigned need;
+		const char *header;
+		enum principal_kind kind;
+	} keys[] = {
+		{NEED_ADMIN,   "X-Admin-Key", PRINCIPAL_ADMIN },
+		{ NEED_CLIENT, "X-API-Key",   PRINCIPAL_CLIENT},
+	};
+	const char *wanted = NULL;
+
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		struct principal principal = { .kind = PRINCIPAL_NONE };
+		const char *key;
+		enum rc rc;
+
+		if ((need & keys[i].need) == 0)
+			continue;
+		wanted = keys[i].header;
+		key = http_header(cx->rq, wanted);
+		if (key == NULL || key[0] == '\0')
+			continue;
+		rc = cx->authenticate(cx->app, key, keys[i].kind, &principal, &cx->err);
+		if (rc == RC_NOT_FOUND || (rc == RC_OK && principal.kind != keys[i].kind))
+			return unauthorized(cx, "invalid_api_key", wanted);
+		if (rc == RC_OK)
+			cx->principal = principal;
+		return rc;
+	}
+	return wanted != NULL ? unauthorized(cx, "missing_api_key", wanted) : RC_OK;
+}
+
+void route_dispatch(const struct route *routes, size_t n, struct route_context *cx)
+{
+	const struct route *route = NULL;
+	enum rc rc;
+
+	cx->principal = (struct principal){ .kind = PRINCIPAL_NONE };
+	cx->id[0] = '\0';
+	cx->err = (struct err){ .rc = RC_OK };
+	rc = find_route(routes, n, cx, &route);
+	if (rc == RC_OK)
+		rc = check_key(route->need, cx);
+	if (rc == RC_OK)
+		rc = route->fn(cx, &cx->err);
+	if (rc == RC_OK) {
+		cx->err = (struct err){ .rc = RC_OK };
+		return;
+	}
+	if (cx->err.rc != rc)
+		(void)err_set(&cx->err, RC_INTERNAL, "internal_error",
+		    "a handler failed with %d and gave no reason", (int)rc);
+	http_problem_err(cx->rs, &cx->err, cx->rq->trace_id);
+}
