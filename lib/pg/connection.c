@@ -1,0 +1,136 @@
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/random.h"
+#include "pg/pg_impl.h"
+
+enum { BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000 };
+
+struct pg *pg_new(const char *url, const char *application_name, int64_t timeout_ms)
+{
+	struct pg *pg = calloc(1, sizeof *pg);
+
+	if (pg == NULL)
+		return NULL;
+	pg->url = strdup(url);
+	pg->application_name = strdup(application_name);
+	pg->timeout_ms = timeout_ms;
+	if (pg->url == NULL || pg->application_name == NULL) {
+		pg_free(pg);
+		return NULL;
+	}
+	return pg;
+}
+
+void pg_free(struct pg *pg)
+{
+	if (pg == NULL)
+		return;
+	pg_drop(pg);
+	if (pg->url != NULL)
+		explicit_bzero(pg->url, strlen(pg->url));
+	free(pg->url);
+	free(pg->application_name);
+	free(pg);
+}
+
+void pg_drop(struct pg *pg)
+{
+	PQfinish(pg->conn);
+	pg->conn = NULL;
+	pg->n_prepared = 0;
+}
+
+bool pg_wait_socket(PGconn *conn, short events, int64_t deadline)
+{
+	struct pollfd p = { .fd = PQsocket(conn), .events = events };
+
+	for (;;) {
+		int64_t left = deadline - clock_ms();
+		if (left <= 0 || p.fd < 0)
+			return false;
+		if (poll(&p, 1, (int)(left < 60000 ? left : 60000)) > 0)
+			return true;
+	}
+}
+
+/* Ours have the last word over the URL's: every wait has an end (SPEC §4, ARCHITECTURE). */
+static PGconn *start(const struct pg *pg)
+{
+	char options[160], timeout_s[16], timeout_ms[16];
+	const char *const names[] = { "dbname", "application_name", "client_encoding", "options",
+		"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
+		"tcp_user_timeout", NULL };
+	const char *const values[] = { pg->url, pg->application_name, "UTF8", options, timeout_s,
+		"10", "5", "3", timeout_ms, NULL };
+
+	(void)snprintf(timeout_s, sizeof timeout_s, "%d", (int)(pg->timeout_ms / 1000) + 1);
+	(void)snprintf(timeout_ms, sizeof timeout_ms, "%d", (int)pg->timeout_ms);
+	(void)snprintf(options, sizeof options,
+	    "-c statement_timeout=%s -c lock_timeout=%s -c idle_in_transaction_session_timeout=%s "
+	    "-c timezone=UTC",
+	    timeout_ms, timeout_ms, timeout_ms);
+	return PQconnectStartParams(names, values, 1);
+}
+
+static bool connected(PGconn *conn, int64_t deadline)
+{
+	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+
+	while (status != PGRES_POLLING_OK) {
+		short events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+		if (status == PGRES_POLLING_FAILED || !pg_wait_socket(conn, events, deadline))
+			return false;
+		status = PQconnectPoll(conn);
+	}
+	return true;
+}
+
+static void no_notice(void *arg, const PGresult *res)
+{
+	(void)arg;
+	(void)res;
+}
+
+static enum rc reconnect(struct pg *pg, struct err *e)
+{
+	int64_t now = clock_ms();
+
+	if (now < pg->next_attempt)
+		return err_set(
+		    e, RC_UNAVAILABLE, "database_unavailable", "the database cannot be reached");
+	pg->conn = start(pg);
+	if (pg->conn != NULL && PQstatus(pg->conn) != CONNECTION_BAD &&
+	    connected(pg->conn, now + pg->timeout_ms) && PQsetnonblocking(pg->conn, 1) == 0 &&
+	    PQenterPipelineMode(pg->conn) == 1) {
+		(void)PQsetNoticeReceiver(pg->conn, no_notice, NULL);
+		pg->backoff_ms = 0;
+		pg->next_attempt = 0;
+		pg->generation++;
+		return RC_OK;
+	}
+	pg_drop(pg);
+	pg->backoff_ms = pg->backoff_ms == 0 ? BACKOFF_MIN_MS : pg->backoff_ms * 2;
+	if (pg->backoff_ms > BACKOFF_MAX_MS)
+		pg->backoff_ms = BACKOFF_MAX_MS;
+	pg->next_attempt =
+	    clock_ms() + pg->backoff_ms / 2 + (int64_t)random_below((uint64_t)pg->backoff_ms);
+	return err_set(e, RC_UNAVAILABLE, "database_unavailable", "the database cannot be reached");
+}
+
+enum rc pg_ensure(struct pg *pg, struct err *e)
+{
+	struct pollfd p;
+
+	/* A socket that is readable while nothing was asked is a notification or the end. */
+	if (pg->conn != NULL) {
+		p = (struct pollfd){ .fd = PQsocket(pg->conn), .events = POLLIN };
+		if (p.fd < 0 || (poll(&p, 1, 0) > 0 && PQconsumeInput(pg->conn) == 0) ||
+		    PQstatus(pg->conn) != CONNECTION_OK)
+			pg_drop(pg);
+	}
+	return pg->conn != NULL ? RC_OK : reconnect(pg, e);
+}

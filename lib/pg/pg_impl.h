@@ -1,0 +1,32 @@
+/* What connection.c and run.c share; not for other folders. */
+#ifndef MIZAN_PG_PG_IMPL_H
+#define MIZAN_PG_PG_IMPL_H
+
+#include <libpq-fe.h>
+
+#include "pg/pg.h"
+
+#define PG_MAX_PREPARED 64
+
+struct pg {
+	PGconn *conn;
+	char *url;
+	char *application_name;
+	uint64_t generation; /* counts the connections made */
+	int64_t timeout_ms;
+	int64_t next_attempt; /* clock_ms() before which no connection is tried */
+	int64_t backoff_ms;
+	const char *prepared[PG_MAX_PREPARED]; /* by address, in order of preparation */
+	size_t n_prepared;
+};
+
+/* Make pg->conn usable: connected, in pipeline mode, idle. */
+enum rc pg_ensure(struct pg *pg, struct err *e) MUST_CHECK;
+
+/* Give the connection up; the next pg_ensure() makes a new one. */
+void pg_drop(struct pg *pg);
+
+/* Wait for the connection's socket (POLLIN, POLLOUT) until `deadline` (clock_ms()). */
+bool pg_wait_socket(PGconn *conn, short events, int64_t deadline);
+
+#endif

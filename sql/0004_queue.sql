@@ -1,0 +1,275 @@
+-- The queue (SPEC 4): claim, renew, release, finish.  Each claim draws a new lease_token, and
+-- whatever a worker writes afterwards names it: no row, no effect.
+
+create function pilot_switched_on() returns boolean language sql stable
+    as $$ select enabled from pilot_switch $$;
+comment on function pilot_switched_on() is 'The run-time half of the pilot''s kill switch';
+
+-- A lease that holds a probe counts only while it lives, so that a dead worker's probe ends
+-- with its lease.
+create function probe_is_live(p_token uuid) returns boolean language sql volatile as $$
+	select exists (select from jobs where state = 'RUNNING' and lease_token = p_token
+	                  and lease_until > clock_timestamp())
+$$;
+comment on function probe_is_live(uuid) is 'Whether the job that probes the provider is still being worked on';
+
+create type claimed as (
+	tenant_id     text,
+	job_id        uuid,
+	document_id   uuid,
+	state         text,
+	lease_token   uuid,
+	attempts      integer,
+	lost_leases   integer,
+	queue_ms      bigint,
+	trace_id      text,
+	reply_channel text,
+	probe         boolean
+);
+comment on type claimed is 'A job that left the queue: RUNNING under lease_token, or SKIPPED';
+comment on column claimed.tenant_id is 'jobs.tenant_id';
+comment on column claimed.job_id is 'jobs.id';
+comment on column claimed.document_id is 'jobs.document_id';
+comment on column claimed.state is 'RUNNING or SKIPPED';
+comment on column claimed.lease_token is 'Null when SKIPPED';
+comment on column claimed.attempts is 'Tries used before this one';
+comment on column claimed.lost_leases is 'Workers lost with it before this one';
+comment on column claimed.queue_ms is 'From acceptance to this claim';
+comment on column claimed.trace_id is 'jobs.trace_id';
+comment on column claimed.reply_channel is 'jobs.reply_channel';
+comment on column claimed.probe is 'Its call is the one that finds out whether the provider is back';
+
+create function skip_pilot_jobs(p_pilot_tenant text) returns setof claimed language sql volatile as $$
+	update jobs j
+	   set state = 'SKIPPED', finished_at = clock_timestamp(),
+	       error_code = 'pilot_disabled', error_detail = 'the pilot was off when its turn came'
+	 where state = 'QUEUED'
+	   and (tenant_id, id) in (select tenant_id, id from jobs
+	                            where tenant_id = p_pilot_tenant and state = 'QUEUED' and not smoke
+	                            limit 500 for update skip locked)
+	returning tenant_id, id, document_id, state, null::uuid, attempts, lost_leases,
+	          (extract(epoch from clock_timestamp() - created_at) * 1000)::bigint, trace_id, reply_channel, false
+$$;
+comment on function skip_pilot_jobs(text) is 'Takes the killed pilot''s jobs out of the queue; their documents stay';
+
+-- How many jobs may be claimed now: p_limit, one for a probe, or none; locks the provider's
+-- row when it is not ok, so that of many workers one probes.
+create function provider_allows(p_limit integer, out allowed integer, out probe boolean)
+language plpgsql volatile as $$
+declare
+	p provider_state;
+begin
+	select * into p from provider_state where provider = 'openai';
+	if p.state = 'ok' then
+		allowed := p_limit;
+		probe := false;
+		return;
+	end if;
+	allowed := 0;
+	probe := true;
+	if p.blocked_until <= clock_timestamp() then
+		select * into p from provider_state where provider = 'openai' for update;
+		if p.state <> 'ok' and p.blocked_until <= clock_timestamp() and not probe_is_live(p.probe_token) then
+			allowed := least(p_limit, 1);
+		end if;
+	end if;
+end $$;
+comment on function provider_allows(integer) is 'How many calls the provider''s state lets through';
+
+create function claim_jobs(p_worker text, p_limit integer, p_lease_seconds integer,
+    p_pilot_tenant text, p_pilot_enabled boolean) returns setof claimed language plpgsql as $$
+declare
+	gate  record;
+	c     claimed;
+	pilot boolean := p_pilot_enabled and pilot_switched_on();
+begin
+	if not pilot then
+		return query select * from skip_pilot_jobs(p_pilot_tenant);
+	end if;
+	select * into gate from provider_allows(p_limit);
+	if gate.allowed <= 0 then
+		return;
+	end if;
+	for c in
+		with due as (
+			(select tenant_id, id, 1 as lost from jobs
+			  where state = 'RUNNING' and lease_until < clock_timestamp()
+			  order by lease_until limit gate.allowed for update skip locked)
+			union all
+			(select tenant_id, id, 0 from jobs
+			  where state = 'QUEUED' and run_at <= clock_timestamp()
+			    and (pilot or smoke or tenant_id <> p_pilot_tenant)
+			  order by run_at limit gate.allowed for update skip locked)
+			limit gate.allowed
+		)
+		update jobs j
+		   set state = 'RUNNING', lease_token = gen_random_uuid(),
+		       lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
+		       worker_id = p_worker, started_at = clock_timestamp(), lost_leases = j.lost_leases + due.lost
+		  from due
+		 where j.tenant_id = due.tenant_id and j.id = due.id
+		returning j.tenant_id, j.id, j.document_id, j.state, j.lease_token, j.attempts, j.lost_leases,
+		          (extract(epoch from j.started_at - j.created_at) * 1000)::bigint,
+		          j.trace_id, j.reply_channel, gate.probe
+	loop
+		if gate.probe then
+			update provider_state set probe_token = c.lease_token where provider = 'openai';
+		end if;
+		return next c;
+	end loop;
+	if c.job_id is not null then
+		update worker_heartbeats set claimed_at = clock_timestamp() where worker_id = p_worker;
+	end if;
+end $$;
+comment on function claim_jobs(text, integer, integer, text, boolean) is
+    'Leases at most p_limit due jobs, those of dead workers first; skips the killed pilot''s; minds the provider''s state';
+
+create function release_job(p_tenant text, p_job uuid, p_token uuid, p_delay_ms bigint,
+    p_error_code text, p_error_detail text, p_attempt integer) returns boolean language plpgsql as $$
+begin
+	update jobs
+	   set state = 'QUEUED', lease_token = null, lease_until = null, attempts = attempts + p_attempt,
+	       run_at = clock_timestamp() + make_interval(secs => p_delay_ms / 1000.0),
+	       error_code = p_error_code, error_detail = p_error_detail
+	 where tenant_id = p_tenant and id = p_job and state = 'RUNNING' and lease_token = p_token;
+	return found;
+end $$;
+comment on function release_job(text, uuid, uuid, bigint, text, text, integer) is
+    'Hands a job back, due after p_delay_ms, with p_attempt (0 or 1) tries used; false: the lease was lost';
+
+-- The one writer of the provider's state.  While it refuses us, each refusal doubles the wait
+-- unless the provider named one; only a probe's success ends it.
+create function provider_report(p_token uuid, p_state text, p_wait_ms bigint, p_base_ms bigint,
+    p_max_ms bigint) returns text language plpgsql as $$
+declare
+	p       provider_state;
+	wait_ms numeric;
+begin
+	select * into strict p from provider_state where provider = 'openai' for update;
+	if p_state = 'ok' and p.probe_token is distinct from p_token then
+		return p.state;
+	end if;
+	if p_state = 'ok' then
+		update provider_state set state = 'ok', blocked_until = null, consecutive = 0, probe_token = null,
+		       changed_at = clock_timestamp()
+		 where provider = 'openai';
+		return 'ok';
+	end if;
+	-- Calls that were under way when the first refusal came are one refusal, not many.
+	if p.state = 'ok' or p.probe_token = p_token then
+		p.consecutive := p.consecutive + 1;
+	end if;
+	wait_ms := least(p_max_ms, p_base_ms * 2 ^ least(p.consecutive - 1, 20));
+	wait_ms := coalesce(p_wait_ms, wait_ms * (0.75 + random() / 4));
+	update provider_state
+	   set state = p_state, consecutive = p.consecutive,
+	       blocked_until = greatest(case when p.probe_token is distinct from p_token then blocked_until end,
+	                                clock_timestamp() + make_interval(secs => (wait_ms / 1000)::double precision)),
+	       probe_token = case when p.probe_token is distinct from p_token then p.probe_token end,
+	       changed_at = case when p.state = p_state then p.changed_at else clock_timestamp() end
+	 where provider = 'openai';
+	return p_state;
+end $$;
+comment on function provider_report(uuid, text, bigint, bigint, bigint) is
+    'What a call under lease p_token taught about the provider: ok, or a refusal with the wait it asked for (null: backoff)';
+
+create function lock_invoice(p_tenant text, p_lock text, p_identity text, p_document uuid)
+returns boolean language plpgsql as $$
+begin
+	perform pg_advisory_xact_lock(hashtextextended(p_tenant || '/' || p_lock, 1));
+	return p_identity is not null and exists (
+		select from invoices where tenant_id = p_tenant and identity = p_identity
+		   and document_id <> p_document and not smoke);
+end $$;
+comment on function lock_invoice(text, text, text, uuid) is
+    'Makes the transaction the only one at work on this invoice; whether another document holds the same seller and number';
+
+create function open_incident(p_tenant text, p_job uuid, p_incident jsonb, p_pilot_limit integer,
+    p_pilot_enabled boolean, out incident uuid, out action text) language plpgsql as $$
+declare
+	i incidents := jsonb_populate_record(null::incidents, p_incident);
+begin
+	if p_pilot_limit is not null and not (p_pilot_enabled and pilot_switched_on()) then
+		action := 'pilot_disabled';
+		return;
+	end if;
+	update incidents
+	   set occurrence_count = occurrence_count + 1, last_seen_at = clock_timestamp()
+	 where tenant_id = p_tenant and category = i.category and fingerprint = i.fingerprint
+	   and status <> 'RESOLVED' and created_at > clock_timestamp() - interval '24 hours'
+	returning id into incident;
+	if incident is not null then
+		action := 'repeated';
+	else
+		if p_pilot_limit is not null then
+			perform pilot_lock();
+			if (select count(*) from incidents
+			     where tenant_id = p_tenant and created_at > clock_timestamp() - interval '1 hour') >= p_pilot_limit then
+				action := 'incident_budget';
+				return;
+			end if;
+		end if;
+		insert into incidents (tenant_id, job_id, category, severity, primary_flag, secondary_flags, fingerprint, action_class)
+		values (p_tenant, p_job, i.category, i.severity, i.primary_flag, i.secondary_flags, i.fingerprint, i.action_class)
+		returning id into incident;
+		action := 'opened';
+	end if;
+	insert into audit_log (tenant_id, actor, action, object, detail)
+	values (p_tenant, 'worker', 'incident.' || action, 'incident ' || incident,
+	        jsonb_build_object('job', p_job, 'category', i.category, 'severity', i.severity));
+end $$;
+comment on function open_incident(text, uuid, jsonb, integer, boolean) is
+    'Opens the incident, or counts it on the one that is open (24 h), or says which of the pilot''s limits skipped it; under lock_invoice(). p_pilot_limit null: not the pilot';
+
+create function finish_job(p_tenant text, p_job uuid, p_token uuid, p_state text, p_error_code text,
+    p_error_detail text, p_invoice jsonb, p_incident jsonb, p_pilot_limit integer, p_pilot_enabled boolean,
+    out done boolean, out action text, out incident uuid, out pipeline_total_ms bigint) language plpgsql as $$
+declare
+	j jobs;
+	v invoices;
+begin
+	update jobs
+	   set state = p_state, finished_at = clock_timestamp(), lease_token = null, lease_until = null,
+	       error_code = p_error_code, error_detail = p_error_detail,
+	       attempts = attempts + (p_state = 'FAILED')::integer
+	 where tenant_id = p_tenant and id = p_job and state = 'RUNNING' and lease_token = p_token
+	returning * into j;
+	done := found;
+	if not done then
+		return;
+	end if;
+	if p_incident is not null and not j.smoke then
+		select o.incident, o.action into incident, action
+		  from open_incident(p_tenant, p_job, p_incident, p_pilot_limit, p_pilot_enabled) o;
+	end if;
+	v := jsonb_populate_record(null::invoices, p_invoice);
+	v.tenant_id := p_tenant;
+	v.job_id := p_job;
+	v.document_id := j.document_id;
+	v.smoke := j.smoke;
+	v.incident_id := incident;
+	v.incident_skipped := case when incident is null then action end;
+	v.queue_ms := extract(epoch from j.started_at - j.created_at) * 1000;
+	v.pipeline_total_ms := extract(epoch from j.finished_at - j.created_at) * 1000;
+	v.created_at := j.finished_at;
+	insert into invoices values (v.*);
+	pipeline_total_ms := v.pipeline_total_ms;
+end $$;
+comment on function finish_job(text, uuid, uuid, text, text, text, jsonb, jsonb, integer, boolean) is
+    'Ends a job with its result and incident, all or nothing; done is false when the lease was lost, and then nothing was written';
+
+create function heartbeat(p_worker text, p_host text, p_pid integer, p_build_id text, p_config_hash text,
+    p_key_configured boolean, p_in_flight integer) returns void language sql volatile as $$
+	delete from worker_heartbeats where seen_at < clock_timestamp() - interval '1 day';
+	insert into worker_heartbeats (worker_id, host, pid, build_id, config_hash, key_configured, in_flight)
+	values (p_worker, p_host, p_pid, p_build_id, p_config_hash, p_key_configured, p_in_flight)
+	on conflict (worker_id) do update set seen_at = clock_timestamp(), in_flight = excluded.in_flight
+$$;
+comment on function heartbeat(text, text, integer, text, text, boolean, integer) is 'A worker says that it lives';
+
+-- LISTEN takes no parameter, and no SQL text is pasted together outside of the database.
+create function listen_on(p_channel text) returns void language plpgsql as $$
+begin
+	execute format('listen %I', p_channel);
+end $$;
+comment on function listen_on(text) is 'LISTEN on the channel, for this connection';
