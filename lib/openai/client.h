@@ -28,8 +28,9 @@ struct openai_done {
 
 /*
  * RC_OK: *ret is set; openai_client_free() when done.  Nothing is connected yet.
- * RC_INVALID: invalid_openai_settings (no http or https URL, a control character in the key).
- * RC_INTERNAL: out of memory, or a libcurl without TLS.
+ * RC_INVALID: invalid_openai_settings: no http or https URL, a key that would
+ * break the header, a limit that is not positive.
+ * RC_INTERNAL: out of memory.
  */
 enum rc openai_client_new(
     const struct openai_settings *settings, struct openai_client **ret, struct err *e) MUST_CHECK;
@@ -51,7 +52,7 @@ enum rc openai_client_submit(
  * Move the calls on, waiting up to timeout_ms for something to do on them or for extra_fd
  * (-1: none) to become readable.  Returns early when a call has ended or a signal came; it
  * does not wait at all while ended calls are not taken.
- * RC_OK: *ret_extra_ready (may be NULL) tells whether extra_fd is readable, hung up or bad.
+ * RC_OK: *ret_extra_ready (may be NULL) tells whether extra_fd is readable, end of file included.
  * RC_INTERNAL: libcurl failed; the calls in flight are still there.
  */
 enum rc openai_client_poll(struct openai_client *c, int extra_fd, int timeout_ms,
