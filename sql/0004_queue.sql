@@ -137,6 +137,19 @@ end $$;
 comment on function release_job(text, uuid, uuid, bigint, text, text, integer) is
     'Hands a job back, due after p_delay_ms, with p_attempt (0 or 1) tries used; false: the lease was lost';
 
+create function record_call(p_tenant text, p_job uuid, p_token uuid, p_outcome text, p_http_status integer,
+    p_request_id text, p_model text, p_duration_ms bigint, p_prompt_tokens bigint, p_completion_tokens bigint,
+    p_reply bytea) returns void language sql volatile as $$
+	insert into provider_calls (tenant_id, job_id, lease_token, outcome, http_status, request_id, model,
+	                            duration_ms, prompt_tokens, completion_tokens, reply)
+	select p_tenant, p_job, p_token, p_outcome, p_http_status, p_request_id, p_model,
+	       p_duration_ms, p_prompt_tokens, p_completion_tokens, p_reply
+	 where exists (select from jobs where tenant_id = p_tenant and id = p_job and state = 'RUNNING'
+	                  and lease_token = p_token)
+$$;
+comment on function record_call(text, uuid, uuid, text, integer, text, text, bigint, bigint, bigint, bytea) is
+    'Keeps what a call to the provider gave, unless the lease was lost';
+
 -- The one writer of the provider's state.  While it refuses us, each refusal doubles the wait
 -- unless the provider named one; only a probe's success ends it.
 create function provider_report(p_token uuid, p_state text, p_wait_ms bigint, p_base_ms bigint,
@@ -222,11 +235,13 @@ comment on function open_incident(text, uuid, jsonb, integer, boolean) is
     'Opens the incident, or counts it on the one that is open (24 h), or says which of the pilot''s limits skipped it; under lock_invoice(). p_pilot_limit null: not the pilot';
 
 create function finish_job(p_tenant text, p_job uuid, p_token uuid, p_state text, p_error_code text,
-    p_error_detail text, p_invoice jsonb, p_incident jsonb, p_pilot_limit integer, p_pilot_enabled boolean,
-    out done boolean, out action text, out incident uuid, out pipeline_total_ms bigint) language plpgsql as $$
+    p_error_detail text, p_lock text, p_invoice jsonb, p_if_duplicate jsonb, p_pilot_limit integer,
+    p_pilot_enabled boolean, out done boolean, out incident_action text, out incident uuid,
+    out pipeline_total_ms bigint) language plpgsql as $$
 declare
-	j jobs;
-	v invoices;
+	j   jobs;
+	row jsonb := p_invoice;
+	v   invoices;
 begin
 	update jobs
 	   set state = p_state, finished_at = clock_timestamp(), lease_token = null, lease_until = null,
@@ -238,25 +253,28 @@ begin
 	if not done then
 		return;
 	end if;
-	if p_incident is not null and not j.smoke then
-		select o.incident, o.action into incident, action
-		  from open_incident(p_tenant, p_job, p_incident, p_pilot_limit, p_pilot_enabled) o;
+	if lock_invoice(p_tenant, p_lock, p_invoice->>'identity', j.document_id) then
+		row := row || p_if_duplicate;
 	end if;
-	v := jsonb_populate_record(null::invoices, p_invoice);
+	if jsonb_typeof(row->'incident') = 'object' and not j.smoke then
+		select o.incident, o.action into incident, incident_action
+		  from open_incident(p_tenant, p_job, row->'incident', p_pilot_limit, p_pilot_enabled) o;
+	end if;
+	v := jsonb_populate_record(null::invoices, row);
 	v.tenant_id := p_tenant;
 	v.job_id := p_job;
 	v.document_id := j.document_id;
 	v.smoke := j.smoke;
 	v.incident_id := incident;
-	v.incident_skipped := case when incident is null then action end;
+	v.incident_skipped := case when incident is null then incident_action end;
 	v.queue_ms := extract(epoch from j.started_at - j.created_at) * 1000;
 	v.pipeline_total_ms := extract(epoch from j.finished_at - j.created_at) * 1000;
 	v.created_at := j.finished_at;
 	insert into invoices values (v.*);
 	pipeline_total_ms := v.pipeline_total_ms;
 end $$;
-comment on function finish_job(text, uuid, uuid, text, text, text, jsonb, jsonb, integer, boolean) is
-    'Ends a job with its result and incident, all or nothing; done is false when the lease was lost, and then nothing was written';
+comment on function finish_job(text, uuid, uuid, text, text, text, text, jsonb, jsonb, integer, boolean) is
+    'Ends a job with its result and incident, all or nothing: p_invoice has the columns of invoices and the member incident, p_if_duplicate what differs when another document holds the same invoice. done is false when the lease was lost, and then nothing was written';
 
 create function heartbeat(p_worker text, p_host text, p_pid integer, p_build_id text, p_config_hash text,
     p_key_configured boolean, p_in_flight integer) returns void language sql volatile as $$

@@ -5,7 +5,6 @@ create type readiness as (
 	schema_version    integer,
 	provider_state    text,
 	provider_until    timestamptz,
-	provider_blocked  boolean,
 	key_configured    boolean,
 	queue_depth       bigint,
 	stuck_count       bigint,
@@ -18,7 +17,6 @@ comment on type readiness is 'The facts behind GET /health/ready';
 comment on column readiness.schema_version is 'Newest migration';
 comment on column readiness.provider_state is 'provider_state.state';
 comment on column readiness.provider_until is 'provider_state.blocked_until';
-comment on column readiness.provider_blocked is 'The provider refuses us';
 comment on column readiness.key_configured is 'The worker heard of last holds a key of the provider';
 comment on column readiness.queue_depth is 'Jobs QUEUED';
 comment on column readiness.stuck_count is 'Jobs stuck (SPEC 4)';
@@ -37,7 +35,7 @@ returns readiness language sql volatile security definer set search_path = publi
 		       coalesce((array_agg(key_configured order by seen_at desc))[1], false) as key_configured
 		  from worker_heartbeats, clock group by now, stuck
 	)
-	select (select max(version) from schema_migrations)::integer, p.state, p.blocked_until, p.state <> 'ok',
+	select (select max(version) from schema_migrations)::integer, p.state, p.blocked_until,
 	       coalesce((select key_configured from workers), false),
 	       (select count(*) from jobs where state = 'QUEUED'),
 	       (select count(*) from jobs where state = 'RUNNING' and lease_until < now - stuck)

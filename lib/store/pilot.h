@@ -1,0 +1,24 @@
+/* The pilot's run-time kill switch (SPEC §11): one row, seen by every process at once. */
+#ifndef MIZAN_STORE_PILOT_H
+#define MIZAN_STORE_PILOT_H
+
+#include <stdbool.h>
+
+#include "pg/pg.h"
+
+#define PILOT_MAX_REASON 500 /* bytes */
+
+struct pilot_switch {
+	bool enabled;
+	char reason[PILOT_MAX_REASON + 1];
+	char changed_by[64];
+	char changed_at[32]; /* RFC 3339 UTC */
+};
+
+enum rc pilot_get(struct pg *pg, struct pilot_switch *ret, struct err *e) MUST_CHECK;
+
+/* Flip it; the audit log gets its row in the same transaction.  *ret is the switch after. */
+enum rc pilot_set(struct pg *pg, bool enabled, const char *reason, const char *who,
+    struct pilot_switch *ret, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,121 @@
+/*
+ * The queue as the worker sees it (SPEC §4).  Every write names the lease it was made under;
+ * one that has lost its lease writes nothing.
+ */
+#ifndef MIZAN_STORE_QUEUE_H
+#define MIZAN_STORE_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/config.h"
+#include "pg/pg.h"
+
+/* A job that was taken from the queue. */
+struct queue_job {
+	char tenant_id[64];
+	char id[37], document_id[37];
+	char lease_token[37]; /* "" when skipped */
+	char trace_id[65];
+	char reply_channel[64]; /* "" when nobody waits */
+	bool skipped;           /* the pilot was off: it ended, there is nothing to do */
+	bool probe;             /* its call finds out whether the provider is back */
+	int64_t attempts;       /* tries used before this one */
+	int64_t lost_leases;    /* workers lost with it before this one */
+	int64_t queue_ms;       /* from acceptance to this claim */
+};
+
+/*
+ * Lease at most `limit` due jobs.  *ret is an array of *ret_n jobs for free(), NULL when
+ * there are none; skipped jobs come on top of the limit.
+ */
+enum rc queue_claim(struct pg *pg, const struct config *cfg, const char *worker_id, size_t limit,
+    struct queue_job **ret, size_t *ret_n, struct err *e) MUST_CHECK;
+
+/* A document's content; document.bytes lives until queue_document_free(). */
+struct queue_document {
+	struct pg_result *rows;
+	const void *bytes;
+	size_t len;
+	char media_type[16];
+	char sha256[65];
+};
+
+/* The documents of n jobs in one round trip: ret[i] is jobs[i]'s. */
+enum rc queue_documents(struct pg *pg, const struct queue_job *const jobs[], size_t n,
+    struct queue_document ret[], struct err *e) MUST_CHECK;
+void queue_document_free(struct queue_document *d);
+
+/* Extend the leases of n jobs; those that were lost stay lost. */
+enum rc queue_renew(struct pg *pg, const struct queue_job *const jobs[], size_t n,
+    int64_t lease_seconds, struct err *e) MUST_CHECK;
+
+/* What a call gave, kept raw (ARCHITECTURE, "The model's answer"). */
+struct queue_call {
+	const char *outcome; /* "ok", or the reason */
+	int64_t http_status; /* 0: no HTTP answer */
+	const char *request_id, *model;
+	int64_t duration_ms;
+	int64_t prompt_tokens, completion_tokens; /* -1: not told */
+	const void *reply;
+	size_t reply_len;
+};
+
+/*
+ * Hand the job back, due after delay_ms, for the reason in code and detail; uses_attempt: the
+ * document was at fault.  call (may be NULL) is recorded with it.
+ * RC_NOT_FOUND "lease_lost": nothing was written.
+ */
+enum rc queue_release(struct pg *pg, const struct queue_job *job, const struct queue_call *call,
+    int64_t delay_ms, const char *code, const char *detail, bool uses_attempt,
+    struct err *e) MUST_CHECK;
+
+/* A job's end. */
+struct queue_result {
+	const struct queue_job *job;
+	const struct queue_call *call;         /* NULL: none was made */
+	const char *error_code, *error_detail; /* NULL: SUCCEEDED; else FAILED */
+	const char *lock;         /* invoices with equal locks are finished one after the other */
+	const char *invoice_json; /* columns of invoices, and the member `incident` */
+	const char *if_duplicate_json; /* members that differ when the invoice is a duplicate */
+
+	/* Filled by queue_finish(): */
+	bool done;                /* false: the lease was lost, nothing was written */
+	char incident_action[24]; /* opened, repeated, incident_budget, pilot_disabled, or "" */
+	char incident_id[37];
+	int64_t pipeline_total_ms;
+};
+
+/*
+ * Commit n results in one transaction: all, or none and an error.  The pilot's must come one
+ * at a time and the others sorted by lock, so that no two workers wait for each other.
+ */
+enum rc queue_finish(struct pg *pg, const struct config *cfg, struct queue_result *results[],
+    size_t n, struct err *e) MUST_CHECK;
+
+/* Tell waiting processes that these jobs have ended: a hint, lost without harm. */
+enum rc queue_notify(
+    struct pg *pg, const struct queue_job *const jobs[], size_t n, struct err *e) MUST_CHECK;
+
+/*
+ * What a call under `job` taught about the provider: "ok", "rate_limited", "unauthorized" or
+ * "quota_exhausted"; wait_ms is the wait that it asked for, -1: exponential backoff with jitter
+ * from base_ms to max_ms.
+ */
+enum rc queue_provider_report(struct pg *pg, const struct queue_job *job, const char *state,
+    int64_t wait_ms, int64_t base_ms, int64_t max_ms, struct err *e) MUST_CHECK;
+
+struct queue_worker {
+	const char *id, *host, *config_hash;
+	bool key_configured;
+	size_t in_flight;
+};
+enum rc queue_heartbeat(struct pg *pg, const struct queue_worker *w, struct err *e) MUST_CHECK;
+
+/* New jobs are announced on this channel; LISTEN is the worker's, the NOTIFY the endpoint's. */
+#define QUEUE_CHANNEL "mizan_jobs"
+enum rc queue_announce(struct pg *pg, struct err *e) MUST_CHECK;
+enum rc queue_listen(struct pg *pg, const char *channel, struct err *e) MUST_CHECK;
+
+#endif
