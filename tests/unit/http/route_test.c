@@ -1,0 +1,224 @@
+#include "http/route.h"
+
+#include <string.h>
+
+#include "unit/unit.h"
+
+/* Handlers name themselves in the body. */
+static enum rc say(struct route_context *cx, const char *what)
+{
+	buf_adds(&cx->rs->body, what);
+	return RC_OK;
+}
+
+static enum rc health(struct route_context *cx, struct err *e)
+{
+	/* An inner failure that was overcome is no failure. */
+	(void)err_set(e, RC_NOT_FOUND, "inner", "overcome");
+	return say(cx, "health");
+}
+
+static enum rc job_get(struct route_context *cx, struct err *e)
+{
+	(void)e;
+	return say(cx, "job_get");
+}
+
+static enum rc job_cancel(struct route_context *cx, struct err *e)
+{
+	(void)e;
+	return say(cx, "job_cancel");
+}
+
+static enum rc jobs_stats(struct route_context *cx, struct err *e)
+{
+	(void)e;
+	return say(cx, "jobs_stats");
+}
+
+static enum rc pilot_get(struct route_context *cx, struct err *e)
+{
+	(void)e;
+	return say(cx, "pilot_get");
+}
+
+static enum rc pilot_put(struct route_context *cx, struct err *e)
+{
+	buf_adds(&cx->rs->body, "half");
+	return err_set(e, RC_CONFLICT, "pilot_busy", "someone else flips it");
+}
+
+static enum rc mute(struct route_context *cx, struct err *e)
+{
+	(void)cx;
+	(void)e;
+	return RC_CONFLICT;
+}
+
+static enum rc either(struct route_context *cx, struct err *e)
+{
+	(void)e;
+	return say(cx, cx->principal.kind == PRINCIPAL_ADMIN ? "admin" : "client");
+}
+
+static const struct route routes[] = {
+	{"GET",   "/health",                 0,                        health    },
+	{ "GET",  "/jobs/stats",             NEED_CLIENT,              jobs_stats},
+	{ "GET",  "/jobs/{id}",              NEED_CLIENT,              job_get   },
+	{ "POST", "/admin/jobs/{id}/cancel", NEED_ADMIN,               job_cancel},
+	{ "GET",  "/admin/pilot",            NEED_ADMIN,               pilot_get },
+	{ "PUT",  "/admin/pilot",            NEED_ADMIN,               pilot_put },
+	{ "GET",  "/mute",                   0,                        mute      },
+	{ "GET",  "/either",                 NEED_CLIENT | NEED_ADMIN, either    },
+};
+
+/* "client-key" and "admin-key" are known, "down" finds the key store down. */
+static enum rc authenticate(
+    void *app, const char *key, enum principal_kind wanted, struct principal *out, struct err *e)
+{
+	bool admin = wanted == PRINCIPAL_ADMIN;
+
+	++*(int *)app;
+	if (strcmp(key, "down") == 0)
+		return err_set(e, RC_UNAVAILABLE, "database_unavailable", "host db1 is down");
+	if (strcmp(key, "confused") == 0) {
+		out->kind = admin ? PRINCIPAL_CLIENT : PRINCIPAL_ADMIN;
+		return RC_OK;
+	}
+	if (strcmp(key, admin ? "admin-key" : "client-key") != 0)
+		return RC_NOT_FOUND;
+	*out = (struct principal){ .kind = wanted, .name = "ana" };
+	return RC_OK;
+}
+
+static const char *header(const struct http_response *rs, const char *name)
+{
+	for (size_t i = 0; i < rs->n_headers; i++)
+		if (strcmp(rs->headers[i].name, name) == 0)
+			return rs->headers[i].value;
+	return NULL;
+}
+
+static char client_key[] = "HTTP_X_API_KEY=client-key", admin_key[] = "HTTP_X_ADMIN_KEY=admin-key",
+	    empty_key[] = "HTTP_X_API_KEY=", wrong_key[] = "HTTP_X_API_KEY=admin-key",
+	    wrong_admin[] = "HTTP_X_ADMIN_KEY=client-key", down_key[] = "HTTP_X_API_KEY=down",
+	    confused_key[] = "HTTP_X_API_KEY=confused";
+
+#define ID63 "012345678901234567890123456789012345678901234567890123456789012"
+
+static void test_ladder(void)
+{
+	static const struct {
+		unsigned line;
+		const char *method, *path;
+		char *const env[3];
+		int status;
+		const char *want; /* the handler's body, or the problem's code */
+		const char *id;
+		int asked; /* how often authenticate() was called */
+	} cases[] = {
+		{__LINE__,  "GET",  "/health",               { NULL },                    200, "health",               "",   0},
+		{ __LINE__, "HEAD", "/health",               { NULL },                    200, "health",               "",   0},
+		{ __LINE__, "GET",  "/health",               { wrong_key },               200, "health",               "",   0},
+		{ __LINE__, "GET",  "/health/",              { NULL },                    404, "not_found",            "",   0},
+		{ __LINE__, "GET",  "/",                     { NULL },                    404, "not_found",            "",   0},
+		{ __LINE__, "GET",  "",                      { NULL },                    404, "not_found",            "",   0},
+		{ __LINE__, "POST", "/health",               { NULL },                    405, "method_not_allowed",   "",   0},
+		{ __LINE__, "get",  "/health",               { NULL },                    405, "method_not_allowed",   "",   0},
+		{ __LINE__, "HEAD", "/admin/jobs/1/cancel",  { admin_key },               405,
+                 "method_not_allowed",										 "",   0},
+		{ __LINE__, "GET",  "/jobs/17",              { client_key },              200, "job_get",              "17", 1},
+		{ __LINE__, "GET",  "/jobs/" ID63,           { client_key },              200, "job_get",              ID63, 1},
+		{ __LINE__, "GET",  "/jobs/" ID63 "4",       { client_key },              404, "not_found",            "",   0},
+		{ __LINE__, "GET",  "/jobs/stats",           { client_key },              200, "jobs_stats",           "",   1},
+		{ __LINE__, "GET",  "/jobs/",                { client_key },              404, "not_found",            "",   0},
+		{ __LINE__, "GET",  "/jobs/1/2",             { client_key },              404, "not_found",            "",   0},
+		{ __LINE__, "GET",  "/jobs/17",              { NULL },                    401, "missing_api_key",      "17", 0},
+		{ __LINE__, "GET",  "/jobs/17",              { empty_key },               401, "missing_api_key",      "17", 0},
+		{ __LINE__, "GET",  "/jobs/17",              { admin_key },               401, "missing_api_key",      "17", 0},
+		{ __LINE__, "GET",  "/jobs/17",              { wrong_key },               401, "invalid_api_key",      "17", 1},
+		{ __LINE__, "GET",  "/jobs/17",              { confused_key },            401, "invalid_api_key",      "17", 1},
+		{ __LINE__, "GET",  "/jobs/17",              { down_key },                503, "database_unavailable", "17", 1},
+		{ __LINE__, "POST", "/admin/jobs/9/cancel",  { admin_key },               200, "job_cancel",           "9",
+                 1													    },
+		{ __LINE__, "POST", "/admin/jobs//cancel",   { admin_key },               404, "not_found",            "",   0},
+		{ __LINE__, "POST", "/admin/jobs/9/cancel2", { admin_key },               404, "not_found",            "",
+                 0													    },
+		{ __LINE__, "POST", "/admin/jobs/9/cancel",  { client_key },              401, "missing_api_key",
+                 "9",													0},
+		{ __LINE__, "GET",  "/admin/pilot",          { wrong_admin },             401, "invalid_api_key",      "",   1},
+		{ __LINE__, "GET",  "/admin/pilot",          { client_key, admin_key },   200, "pilot_get",            "",
+                 1													    },
+		{ __LINE__, "PUT",  "/admin/pilot",          { admin_key },               409, "pilot_busy",           "",   1},
+		{ __LINE__, "GET",  "/mute",                 { NULL },                    500, "internal_error",       "",   0},
+		{ __LINE__, "GET",  "/either",               { client_key },              200, "client",               "",   1},
+		{ __LINE__, "GET",  "/either",               { admin_key },               200, "admin",                "",   1},
+		{ __LINE__, "GET",  "/either",               { client_key, wrong_admin }, 401, "invalid_api_key",
+                 "",													 1},
+		{ __LINE__, "GET",  "/either",               { NULL },                    401, "missing_api_key",      "",   0},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		int asked = 0;
+		struct http_request rq = { .method = cases[i].method,
+			.path = cases[i].path,
+			.query = "",
+			.trace_id = "t",
+			.env = cases[i].env };
+		struct http_response rs;
+		struct route_context cx = { .app = &asked,
+			.authenticate = authenticate,
+			.rq = &rq,
+			.rs = &rs,
+			.id = "stale",
+			.principal = { .kind = PRINCIPAL_ADMIN } };
+		bool ok = cases[i].status == 200;
+
+		http_response_init(&rs);
+		route_dispatch(routes, sizeof routes / sizeof routes[0], &cx);
+		CHECK_ROW(rs.status == cases[i].status, cases[i].line, "status");
+		CHECK_STR_ROW(ok ? buf_str(&rs.body) : cx.err.code, cases[i].want, cases[i].line);
+		CHECK_ROW(ok == (cx.err.rc == RC_OK), cases[i].line, "err tells");
+		CHECK_STR_ROW(cx.id, cases[i].id, cases[i].line);
+		CHECK_ROW(asked == cases[i].asked, cases[i].line, "authenticate() calls");
+		CHECK_ROW((cases[i].status == 401) == (header(&rs, "WWW-Authenticate") != NULL),
+		    cases[i].line, "WWW-Authenticate");
+		CHECK_ROW((cases[i].status == 405) == (header(&rs, "Allow") != NULL), cases[i].line,
+		    "Allow");
+		if (cases[i].asked == 0 || cases[i].status == 401)
+			CHECK_ROW(cx.principal.kind == PRINCIPAL_NONE, cases[i].line, "principal");
+		if (!ok)
+			CHECK_ROW(
+			    strstr(buf_str(&rs.body), "half") == NULL, cases[i].line, "replaced");
+		http_response_free(&rs);
+	}
+}
+
+static void test_allow(void)
+{
+	static const struct {
+		unsigned line;
+		const char *path, *want;
+	} cases[] = {
+		{__LINE__,  "/health",              "GET, HEAD"     },
+		{ __LINE__, "/admin/pilot",         "GET, HEAD, PUT"},
+		{ __LINE__, "/admin/jobs/1/cancel", "POST"          },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct http_request rq = { .method = "DELETE", .path = cases[i].path };
+		struct http_response rs;
+		struct route_context cx = { .rq = &rq, .rs = &rs };
+
+		http_response_init(&rs);
+		route_dispatch(routes, sizeof routes / sizeof routes[0], &cx);
+		CHECK_STR_ROW(header(&rs, "Allow"), cases[i].want, cases[i].line);
+		http_response_free(&rs);
+	}
+}
+
+const struct unit_test unit_tests[] = {
+	{"path, method, key, handler", test_ladder},
+	{ "Allow",		     test_allow },
+	{ NULL,			NULL       },
+};
