@@ -26,7 +26,7 @@ $$;
 comment on function pilot_retry_after(text, integer) is
     'Null while fewer than p_limit jobs were accepted within the hour; else seconds until a place is free';
 
-create function accept_document(p_tenant text, p_sha256 bytea, p_media_type text, p_filename text,
+create function accept_document(p_tenant text, p_job uuid, p_sha256 bytea, p_media_type text, p_filename text,
     p_content bytea, p_trace_id text, p_reply_channel text, p_force boolean, p_idempotency_key text,
     p_pilot_limit integer) returns accepted language plpgsql as $$
 declare
@@ -68,9 +68,9 @@ begin
 			end if;
 		end if;
 		answer.outcome := 'accepted';
-		insert into jobs (tenant_id, document_id, trace_id, reply_channel)
-		values (p_tenant, document, p_trace_id, p_reply_channel)
-		returning id into answer.job_id;
+		answer.job_id := p_job;
+		insert into jobs (tenant_id, id, document_id, trace_id, reply_channel)
+		values (p_tenant, p_job, document, p_trace_id, p_reply_channel);
 	end if;
 	if p_idempotency_key is not null then
 		insert into idempotency_keys (tenant_id, key, sha256, job_id)
@@ -78,8 +78,8 @@ begin
 	end if;
 	return answer;
 end $$;
-comment on function accept_document(text, bytea, text, text, bytea, text, text, boolean, text, integer) is
-    'Stores the document and its job, or says which job answers it; p_pilot_limit null: not the pilot. Raises MZ429 with the seconds to wait when the pilot''s hour is full';
+comment on function accept_document(text, uuid, bytea, text, text, bytea, text, text, boolean, text, integer) is
+    'Stores the document and its job p_job, or says which job answers it; p_pilot_limit null: not the pilot. Raises MZ429 with the seconds to wait when the pilot''s hour is full';
 
 create function job_tenant(p_job uuid) returns text language sql stable security definer
     set search_path = public, pg_temp as $$ select tenant_id from jobs where id = p_job $$;

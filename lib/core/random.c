@@ -1,5 +1,6 @@
 #include "core/random.h"
 
+#include <stdio.h>
 #include <sys/random.h>
 
 #include "core/sha256.h"
@@ -33,4 +34,17 @@ void random_hex(char *out, size_t n)
 		n = sizeof bytes;
 	random_bytes(bytes, n);
 	hex_encode(bytes, n, out);
+}
+
+void random_uuid(char out[RANDOM_UUID_TEXT])
+{
+	uint8_t b[16];
+	char hex[33];
+
+	random_bytes(b, sizeof b);
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	hex_encode(b, sizeof b, hex);
+	(void)snprintf(out, RANDOM_UUID_TEXT, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
+	    hex + 16, hex + 20);
 }

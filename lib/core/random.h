@@ -13,4 +13,9 @@ uint64_t random_below(uint64_t n);
 /* 2 n lower-case hex digits and a NUL from n random bytes, n at most 32. */
 void random_hex(char *out, size_t n);
 
+#define RANDOM_UUID_TEXT 37 /* with the NUL */
+
+/* A version 4 UUID (RFC 9562 §5.4) as text. */
+void random_uuid(char out[RANDOM_UUID_TEXT]);
+
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char sql_accept[] =
-    "select outcome, job_id from accept_document($1, $2, $3, $4, $5, $6, $7, $8::boolean, $9, $10::integer)";
+    "select outcome, job_id from accept_document($1, $2::uuid, $3, $4, $5, $6, $7, $8, $9::boolean, $10, $11::integer)";
 
 static enum rc read_answer(const struct pg_result *res, struct intake_answer *ret, struct err *e)
 {
@@ -34,13 +34,14 @@ enum rc intake_accept(struct pg *pg, const struct intake *in, struct intake_answ
 		.sql = sql_accept,
 		.tenant = in->tenant_id,
 		.expect = PG_EXPECT_ONE,
-		.n = 10,
-		.params = {PG_TEXT(in->tenant_id), PG_BYTES(digest, sizeof digest),
-			   PG_TEXT(in->media_type), PG_TEXT(in->filename), PG_BYTES(in->content, in->len),
-			   PG_TEXT(in->trace_id), PG_TEXT(in->reply_channel),
-			   PG_TEXT(in->force ? "true" : "false"), PG_TEXT(in->idempotency_key),
-			   PG_TEXT(in->pilot_limit > 0 ? limit : NULL)},
+		.n = 11,
+		.params = { PG_TEXT(in->tenant_id), PG_TEXT(in->job_id),
+		    PG_BYTES(digest, sizeof digest), PG_TEXT(in->media_type), PG_TEXT(in->filename),
+		    PG_BYTES(in->content, in->len), PG_TEXT(in->trace_id),
+		    PG_TEXT(in->reply_channel), PG_TEXT(in->force ? "true" : "false"),
+		    PG_TEXT(in->idempotency_key), PG_TEXT(in->pilot_limit > 0 ? limit : NULL) },
 	};
+	hex_encode(digest, sizeof digest, ret->sha256);
 	rc = pg_run(pg, &q, 1, &res, &why);
 	if (rc == RC_OK) {
 		rc = read_answer(res, ret, e);

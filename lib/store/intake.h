@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/random.h"
 #include "core/sha256.h"
 #include "pg/pg.h"
 
-#define JOB_ID_TEXT 37 /* a UUID and a NUL */
-
 struct intake {
 	const char *tenant_id;
+	const char *job_id;  /* a fresh UUID: the caller can wait for the job before it exists */
 	const void *content; /* not empty */
 	size_t len;
 	const char *media_type;
@@ -25,7 +25,8 @@ struct intake {
 };
 
 struct intake_answer {
-	char job_id[JOB_ID_TEXT];
+	char job_id[RANDOM_UUID_TEXT];
+	char sha256[SHA256_TEXT];
 	bool duplicate; /* the job of an earlier upload answers this one */
 };
 

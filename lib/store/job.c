@@ -85,7 +85,7 @@ enum rc job_load(
 		.tenant = tenant_id,
 		.expect = PG_EXPECT_OPTIONAL,
 		.n = 2,
-		.params = {PG_TEXT(tenant_id), PG_TEXT(id)},
+		.params = { PG_TEXT(tenant_id), PG_TEXT(id) },
 	};
 	struct pg_result *res = NULL;
 	enum rc rc = pg_run(pg, &q, 1, &res, e);

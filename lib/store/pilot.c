@@ -45,7 +45,7 @@ enum rc pilot_set(struct pg *pg, bool enabled, const char *reason, const char *w
 		.sql = sql_set,
 		.expect = PG_EXPECT_ONE,
 		.n = 3,
-		.params = {PG_TEXT(enabled ? "true" : "false"), PG_TEXT(reason), PG_TEXT(who)},
+		.params = { PG_TEXT(enabled ? "true" : "false"), PG_TEXT(reason), PG_TEXT(who) },
 	};
 
 	return run(pg, &q, ret, e);

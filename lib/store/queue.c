@@ -78,9 +78,9 @@ enum rc queue_claim(struct pg *pg, const struct config *cfg, const char *worker_
 	struct pg_query q = {
 		.sql = sql_claim,
 		.n = 5,
-		.params = {PG_TEXT(worker_id), PG_TEXT(number(n, (int64_t)limit)),
-			   PG_TEXT(number(lease, cfg->job_lease_seconds)), PG_TEXT(cfg->pilot_tenant_id),
-			   PG_TEXT(cfg->pilot_enabled ? "true" : "false")},
+		.params = { PG_TEXT(worker_id), PG_TEXT(number(n, (int64_t)limit)),
+		    PG_TEXT(number(lease, cfg->job_lease_seconds)), PG_TEXT(cfg->pilot_tenant_id),
+		    PG_TEXT(cfg->pilot_enabled ? "true" : "false") },
 	};
 	struct pg_result *res = NULL;
 	struct queue_job *jobs = NULL;
@@ -124,7 +124,7 @@ enum rc queue_documents(struct pg *pg, const struct queue_job *const jobs[], siz
 			.expect = PG_EXPECT_ONE,
 			.binary_result = true,
 			.n = 2,
-			.params = {PG_TEXT(jobs[i]->tenant_id), PG_TEXT(jobs[i]->document_id)},
+			.params = { PG_TEXT(jobs[i]->tenant_id), PG_TEXT(jobs[i]->document_id) },
 		};
 	if (rc == RC_OK)
 		rc = pg_run(pg, q, n, res, e);
@@ -170,7 +170,7 @@ enum rc queue_renew(struct pg *pg, const struct queue_job *const jobs[], size_t 
 			.sql = sql_renew,
 			.expect = PG_EXPECT_NONE,
 			.n = 2,
-			.params = {PG_TEXT(tokens.p), PG_TEXT(number(lease, lease_seconds))},
+			.params = { PG_TEXT(tokens.p), PG_TEXT(number(lease, lease_seconds)) },
 		};
 		rc = pg_run(pg, &q, 1, NULL, e);
 	}
@@ -196,13 +196,13 @@ static struct pg_query call_query(
 		.tenant = job->tenant_id,
 		.expect = PG_EXPECT_ONE,
 		.n = 11,
-		.params = {PG_TEXT(job->tenant_id), PG_TEXT(job->id), PG_TEXT(job->lease_token),
-			   PG_TEXT(c->outcome), PG_TEXT(known(t->status, c->http_status, 0)),
-			   PG_TEXT(c->request_id), PG_TEXT(c->model),
-			   PG_TEXT(number(t->duration, c->duration_ms)),
-			   PG_TEXT(known(t->prompt, c->prompt_tokens, -1)),
-			   PG_TEXT(known(t->completion, c->completion_tokens, -1)),
-			   PG_BYTES(c->reply_len > 0 ? c->reply : NULL, c->reply_len)},
+		.params = { PG_TEXT(job->tenant_id), PG_TEXT(job->id), PG_TEXT(job->lease_token),
+		    PG_TEXT(c->outcome), PG_TEXT(known(t->status, c->http_status, 0)),
+		    PG_TEXT(c->request_id), PG_TEXT(c->model),
+		    PG_TEXT(number(t->duration, c->duration_ms)),
+		    PG_TEXT(known(t->prompt, c->prompt_tokens, -1)),
+		    PG_TEXT(known(t->completion, c->completion_tokens, -1)),
+		    PG_BYTES(c->reply_len > 0 ? c->reply : NULL, c->reply_len) },
 	};
 }
 
@@ -223,9 +223,9 @@ enum rc queue_release(struct pg *pg, const struct queue_job *job, const struct q
 		.tenant = job->tenant_id,
 		.expect = PG_EXPECT_ONE,
 		.n = 7,
-		.params = {PG_TEXT(job->tenant_id), PG_TEXT(job->id), PG_TEXT(job->lease_token),
-			   PG_TEXT(number(delay, delay_ms)), PG_TEXT(code), PG_TEXT(detail),
-			   PG_TEXT(uses_attempt ? "1" : "0")},
+		.params = { PG_TEXT(job->tenant_id), PG_TEXT(job->id), PG_TEXT(job->lease_token),
+		    PG_TEXT(number(delay, delay_ms)), PG_TEXT(code), PG_TEXT(detail),
+		    PG_TEXT(uses_attempt ? "1" : "0") },
 	};
 	rc = pg_run(pg, q, n, res, e);
 	if (rc == RC_OK && !pg_bool(res[n - 1], 0, 0))
@@ -245,13 +245,13 @@ static struct pg_query finish_query(
 		.tenant = r->job->tenant_id,
 		.expect = PG_EXPECT_ONE,
 		.n = 11,
-		.params = {PG_TEXT(r->job->tenant_id), PG_TEXT(r->job->id),
-			   PG_TEXT(r->job->lease_token),
-			   PG_TEXT(r->error_code == NULL ? "SUCCEEDED" : "FAILED"), PG_TEXT(r->error_code),
-			   PG_TEXT(r->error_detail), PG_TEXT(r->lock), PG_TEXT(r->invoice_json),
-			   PG_TEXT(r->if_duplicate_json),
-			   PG_TEXT(pilot ? number(limit, cfg->pilot_max_incidents_per_hour) : NULL),
-			   PG_TEXT(cfg->pilot_enabled ? "true" : "false")},
+		.params = { PG_TEXT(r->job->tenant_id), PG_TEXT(r->job->id),
+		    PG_TEXT(r->job->lease_token),
+		    PG_TEXT(r->error_code == NULL ? "SUCCEEDED" : "FAILED"), PG_TEXT(r->error_code),
+		    PG_TEXT(r->error_detail), PG_TEXT(r->lock), PG_TEXT(r->invoice_json),
+		    PG_TEXT(r->if_duplicate_json),
+		    PG_TEXT(pilot ? number(limit, cfg->pilot_max_incidents_per_hour) : NULL),
+		    PG_TEXT(cfg->pilot_enabled ? "true" : "false") },
 	};
 }
 
@@ -309,10 +309,10 @@ enum rc queue_notify(struct pg *pg, const struct queue_job *const jobs[], size_t
 		rc = err_no_memory(e);
 	} else {
 		struct pg_query q[2] = {
-			{.sql = sql_async                                 },
+			{ .sql = sql_async },
 			{ .sql = sql_notify,
-                         .n = 2,
-                         .params = { PG_TEXT(channels.p), PG_TEXT(ids.p) } },
+			    .n = 2,
+			    .params = { PG_TEXT(channels.p), PG_TEXT(ids.p) } },
 		};
 		rc = pg_run(pg, q, 2, NULL, e);
 	}
@@ -342,9 +342,9 @@ enum rc queue_provider_report(struct pg *pg, const struct queue_job *job, const 
 	struct pg_query q = {
 		.sql = sql_provider,
 		.n = 5,
-		.params = {PG_TEXT(job->lease_token), PG_TEXT(state),
-			   PG_TEXT(known(wait, wait_ms, -1)), PG_TEXT(number(base, base_ms)),
-			   PG_TEXT(number(max, max_ms))},
+		.params = { PG_TEXT(job->lease_token), PG_TEXT(state),
+		    PG_TEXT(known(wait, wait_ms, -1)), PG_TEXT(number(base, base_ms)),
+		    PG_TEXT(number(max, max_ms)) },
 	};
 
 	return pg_run(pg, &q, 1, NULL, e);
@@ -356,10 +356,10 @@ enum rc queue_heartbeat(struct pg *pg, const struct queue_worker *w, struct err 
 	struct pg_query q = {
 		.sql = sql_heartbeat,
 		.n = 7,
-		.params = {PG_TEXT(w->id), PG_TEXT(w->host), PG_TEXT(number(pid, getpid())),
-			   PG_TEXT(build_id()), PG_TEXT(w->config_hash),
-			   PG_TEXT(w->key_configured ? "true" : "false"),
-			   PG_TEXT(number(in_flight, (int64_t)w->in_flight))},
+		.params = { PG_TEXT(w->id), PG_TEXT(w->host), PG_TEXT(number(pid, getpid())),
+		    PG_TEXT(build_id()), PG_TEXT(w->config_hash),
+		    PG_TEXT(w->key_configured ? "true" : "false"),
+		    PG_TEXT(number(in_flight, (int64_t)w->in_flight)) },
 	};
 
 	return pg_run(pg, &q, 1, NULL, e);

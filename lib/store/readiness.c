@@ -17,7 +17,7 @@ enum rc readiness_load(struct pg *pg, const char *pilot_tenant, int64_t stuck_mi
 		.sql = sql_readiness,
 		.expect = PG_EXPECT_ONE,
 		.n = 3,
-		.params = {PG_TEXT(pilot_tenant), PG_TEXT(stuck), PG_TEXT(alive)},
+		.params = { PG_TEXT(pilot_tenant), PG_TEXT(stuck), PG_TEXT(alive) },
 	};
 	struct pg_result *res = NULL;
 	enum rc rc;
