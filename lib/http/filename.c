@@ -22,16 +22,16 @@ static bool in_ranges(uint32_t c, const struct range *r, size_t n)
 static bool is_format(uint32_t c)
 {
 	static const struct range format[] = {
-		{0x00AD,   0x00AD }, /* soft hyphen */
-		{ 0x061C,  0x061C }, /* Arabic letter mark */
-		{ 0x180E,  0x180E }, /* Mongolian vowel separator */
-		{ 0x200B,  0x200F }, /* zero width, LRM, RLM */
-		{ 0x2028,  0x202E }, /* separators, embeddings, overrides */
-		{ 0x2060,  0x206F }, /* joiners, isolates, deprecated controls */
-		{ 0xFEFF,  0xFEFF }, /* byte order mark */
-		{ 0xFFF9,  0xFFFB }, /* interlinear annotation */
-		{ 0x1D173, 0x1D17A}, /* musical */
-		{ 0xE0000, 0xE007F}, /* tags */
+		{ 0x00AD, 0x00AD },   /* soft hyphen */
+		{ 0x061C, 0x061C },   /* Arabic letter mark */
+		{ 0x180E, 0x180E },   /* Mongolian vowel separator */
+		{ 0x200B, 0x200F },   /* zero width, LRM, RLM */
+		{ 0x2028, 0x202E },   /* separators, embeddings, overrides */
+		{ 0x2060, 0x206F },   /* joiners, isolates, deprecated controls */
+		{ 0xFEFF, 0xFEFF },   /* byte order mark */
+		{ 0xFFF9, 0xFFFB },   /* interlinear annotation */
+		{ 0x1D173, 0x1D17A }, /* musical */
+		{ 0xE0000, 0xE007F }, /* tags */
 	};
 
 	return in_ranges(c, format, sizeof format / sizeof format[0]);
@@ -40,13 +40,13 @@ static bool is_format(uint32_t c)
 static bool is_space(uint32_t c)
 {
 	static const struct range space[] = {
-		{0x0020,  0x0020},
-		{ 0x00A0, 0x00A0},
-		{ 0x1680, 0x1680},
-		{ 0x2000, 0x200A},
-		{ 0x202F, 0x202F},
-		{ 0x205F, 0x205F},
-		{ 0x3000, 0x3000},
+		{ 0x0020, 0x0020 },
+		{ 0x00A0, 0x00A0 },
+		{ 0x1680, 0x1680 },
+		{ 0x2000, 0x200A },
+		{ 0x202F, 0x202F },
+		{ 0x205F, 0x205F },
+		{ 0x3000, 0x3000 },
 	};
 
 	return in_ranges(c, space, sizeof space / sizeof space[0]);

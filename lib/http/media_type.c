@@ -62,10 +62,10 @@ const struct media_type *media_type_sniff(const void *p, size_t n)
 		bool (*is)(const uint8_t *p, size_t n);
 		struct media_type type;
 	} known[] = {
-		{is_pdf,   { "application/pdf", "pdf" }},
-		{ is_png,  { "image/png", "png" }      },
-		{ is_jpeg, { "image/jpeg", "jpg" }     },
-		{ is_webp, { "image/webp", "webp" }    },
+		{ is_pdf, { "application/pdf", "pdf" } },
+		{ is_png, { "image/png", "png" } },
+		{ is_jpeg, { "image/jpeg", "jpg" } },
+		{ is_webp, { "image/webp", "webp" } },
 	};
 
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)

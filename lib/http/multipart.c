@@ -132,10 +132,11 @@ static char percent_form(const char *p, const char *end)
 static void read_filename(struct field_text raw, char out[FILENAME_SIZE])
 {
 	char name[MULTIPART_MAX_HEADERS];
-	const char *end = raw.p + raw.n;
+	const char *p = raw.p != NULL ? raw.p : "";
+	const char *end = p + raw.n;
 	size_t n = 0;
 
-	for (const char *p = raw.p; p < end;) {
+	while (p < end) {
 		char c = percent_form(p, end);
 		bool pair = *p == '\\' && end - p > 1 && (p[1] == '"' || p[1] == '\\');
 

@@ -90,8 +90,8 @@ static enum rc check_key(unsigned need, struct route_context *cx)
 		const char *header;
 		enum principal_kind kind;
 	} keys[] = {
-		{NEED_ADMIN,   "X-Admin-Key", PRINCIPAL_ADMIN },
-		{ NEED_CLIENT, "X-API-Key",   PRINCIPAL_CLIENT},
+		{ NEED_ADMIN, "X-Admin-Key", PRINCIPAL_ADMIN },
+		{ NEED_CLIENT, "X-API-Key", PRINCIPAL_CLIENT },
 	};
 	const char *wanted = NULL;
 

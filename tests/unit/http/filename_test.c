@@ -10,35 +10,37 @@ static void test_clean(void)
 		unsigned line;
 		const char *raw, *want;
 	} cases[] = {
-		{__LINE__,  "invoice.pdf",                                "invoice.pdf"                },
-		{ __LINE__, "/etc/passwd",                                "passwd"                     },
-		{ __LINE__, "../../x.pdf",                                "x.pdf"                      },
-		{ __LINE__, "C:\\Users\\me\\x.pdf",                       "x.pdf"                      },
-		{ __LINE__, "a/b\\c/d.pdf",                               "d.pdf"                      },
-		{ __LINE__, "dir/",				       "document"                   },
-		{ __LINE__, "",					   "document"                   },
-		{ __LINE__, ".",					  "document"                   },
-		{ __LINE__, "a/..",				       "document"                   },
-		{ __LINE__, " .. ",				       "document"                   },
-		{ __LINE__, "...",					"..."                        },
-		{ __LINE__, " \t\r\n ",                                   "document"                   },
-		{ __LINE__, "  a  b  ",                                   "a  b"                       },
+		{ __LINE__, "invoice.pdf", "invoice.pdf" },
+		{ __LINE__, "/etc/passwd", "passwd" },
+		{ __LINE__, "../../x.pdf", "x.pdf" },
+		{ __LINE__, "C:\\Users\\me\\x.pdf", "x.pdf" },
+		{ __LINE__, "a/b\\c/d.pdf", "d.pdf" },
+		{ __LINE__, "dir/", "document" },
+		{ __LINE__, "", "document" },
+		{ __LINE__, ".", "document" },
+		{ __LINE__, "a/..", "document" },
+		{ __LINE__, " .. ", "document" },
+		{ __LINE__, "...", "..." },
+		{ __LINE__, " \t\r\n ", "document" },
+		{ __LINE__, "  a  b  ", "a  b" },
 		{ __LINE__,
-                 "\xC2\xA0"
-		    "a\xE3\x80\x80",				      "a"			  },
-		{ __LINE__, "a\r\nX-Evil: 1.pdf",                         "aX-Evil: 1.pdf"             },
-		{ __LINE__, "a\x7F\xC2\x85z",                             "az"                         },
+		    "\xC2\xA0"
+		    "a\xE3\x80\x80",
+		    "a" },
+		{ __LINE__, "a\r\nX-Evil: 1.pdf", "aX-Evil: 1.pdf" },
+		{ __LINE__, "a\x7F\xC2\x85z", "az" },
 		{ __LINE__,
-                 "\xE2\x80\xAE"
-		    "fdp.exe",					    "fdp.exe"                    },
-		{ __LINE__, "a\xE2\x81\xA6z\xEF\xBB\xBF\xF3\xA0\x81\x81", "az"                         },
-		{ __LINE__, "a\xE2\x80\xA8z",                             "az"                         },
-		{ __LINE__, ".\xE2\x80\x8B.",                             "document"                   },
-		{ __LINE__, "fatura_\xC5\x9F\xC4\xB1.pdf",                "fatura_\xC5\x9F\xC4\xB1.pdf"},
-		{ __LINE__, "a\xFFz",                                     "a\xEF\xBF\xBDz"             },
-		{ __LINE__, "a\xC5",				      "a\xEF\xBF\xBD"              },
-		{ __LINE__, "\xC0\xAF",                                   "\xEF\xBF\xBD\xEF\xBF\xBD"   },
-		{ __LINE__, "\xF0\x9F\xA7\xBE.png",                       "\xF0\x9F\xA7\xBE.png"       },
+		    "\xE2\x80\xAE"
+		    "fdp.exe",
+		    "fdp.exe" },
+		{ __LINE__, "a\xE2\x81\xA6z\xEF\xBB\xBF\xF3\xA0\x81\x81", "az" },
+		{ __LINE__, "a\xE2\x80\xA8z", "az" },
+		{ __LINE__, ".\xE2\x80\x8B.", "document" },
+		{ __LINE__, "fatura_\xC5\x9F\xC4\xB1.pdf", "fatura_\xC5\x9F\xC4\xB1.pdf" },
+		{ __LINE__, "a\xFFz", "a\xEF\xBF\xBDz" },
+		{ __LINE__, "a\xC5", "a\xEF\xBF\xBD" },
+		{ __LINE__, "\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD" },
+		{ __LINE__, "\xF0\x9F\xA7\xBE.png", "\xF0\x9F\xA7\xBE.png" },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -72,7 +74,7 @@ static void test_nul_and_length(void)
 }
 
 const struct unit_test unit_tests[] = {
-	{"names made harmless", test_clean         },
-	{ "NUL and length",     test_nul_and_length},
-	{ NULL,		 NULL               },
+	{ "names made harmless", test_clean },
+	{ "NUL and length", test_nul_and_length },
+	{ NULL, NULL },
 };

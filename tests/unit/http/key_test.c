@@ -11,15 +11,15 @@ static void test_equal(void)
 		const char *given, *expected;
 		bool want;
 	} cases[] = {
-		{__LINE__,  "0123456789abcdef",  "0123456789abcdef", true },
-		{ __LINE__, "0123456789abcdef",  "0123456789abcdeF", false},
-		{ __LINE__, "0123456789abcde",   "0123456789abcdef", false},
-		{ __LINE__, "0123456789abcdef0", "0123456789abcdef", false},
-		{ __LINE__, "",                  "0123456789abcdef", false},
-		{ __LINE__, "",                  "",                 false},
-		{ __LINE__, NULL,                "0123456789abcdef", false},
-		{ __LINE__, "0123456789abcdef",  NULL,               false},
-		{ __LINE__, NULL,                NULL,               false},
+		{ __LINE__, "0123456789abcdef", "0123456789abcdef", true },
+		{ __LINE__, "0123456789abcdef", "0123456789abcdeF", false },
+		{ __LINE__, "0123456789abcde", "0123456789abcdef", false },
+		{ __LINE__, "0123456789abcdef0", "0123456789abcdef", false },
+		{ __LINE__, "", "0123456789abcdef", false },
+		{ __LINE__, "", "", false },
+		{ __LINE__, NULL, "0123456789abcdef", false },
+		{ __LINE__, "0123456789abcdef", NULL, false },
+		{ __LINE__, NULL, NULL, false },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -39,7 +39,7 @@ static void test_hash(void)
 }
 
 const struct unit_test unit_tests[] = {
-	{"equality", test_equal},
-	{ "hash",    test_hash },
-	{ NULL,      NULL      },
+	{ "equality", test_equal },
+	{ "hash", test_hash },
+	{ NULL, NULL },
 };

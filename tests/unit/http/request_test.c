@@ -12,19 +12,19 @@ static void test_lookup(void)
 		unsigned line;
 		const char *header, *want;
 	} cases[] = {
-		{__LINE__,  "X-API-Key",      "k=1"       },
-		{ __LINE__, "x-api-key",      "k=1"       },
-		{ __LINE__, "X-API",          "short"     },
-		{ __LINE__, "X-AP",           NULL        },
-		{ __LINE__, "X-Empty",        ""          },
-		{ __LINE__, "Content-Type",   "text/plain"},
-		{ __LINE__, "content-length", NULL        },
-		{ __LINE__, "X-Absent",       NULL        },
-		{ __LINE__, "",               NULL        },
-		{ __LINE__, "X_API_KEY",      NULL        },
-		{ __LINE__, "X-API-KEY=k",    NULL        },
-		{ __LINE__, "X API",          NULL        },
-		{ __LINE__, "X-API-Key\n",    NULL        },
+		{ __LINE__, "X-API-Key", "k=1" },
+		{ __LINE__, "x-api-key", "k=1" },
+		{ __LINE__, "X-API", "short" },
+		{ __LINE__, "X-AP", NULL },
+		{ __LINE__, "X-Empty", "" },
+		{ __LINE__, "Content-Type", "text/plain" },
+		{ __LINE__, "content-length", NULL },
+		{ __LINE__, "X-Absent", NULL },
+		{ __LINE__, "", NULL },
+		{ __LINE__, "X_API_KEY", NULL },
+		{ __LINE__, "X-API-KEY=k", NULL },
+		{ __LINE__, "X API", NULL },
+		{ __LINE__, "X-API-Key\n", NULL },
 	};
 	struct http_request rq = { .env = env };
 	char huge[300];
@@ -42,6 +42,6 @@ static void test_lookup(void)
 }
 
 const struct unit_test unit_tests[] = {
-	{"headers and meta-variables", test_lookup},
-	{ NULL,			NULL       },
+	{ "headers and meta-variables", test_lookup },
+	{ NULL, NULL },
 };

@@ -95,25 +95,25 @@ static void test_status(void)
 		const char *code;
 		int want;
 	} cases[] = {
-		{__LINE__,  RC_NOT_FOUND,   "job_not_found",          404},
-		{ __LINE__, RC_INVALID,     "no_file",                400},
-		{ __LINE__, RC_INVALID,     "empty_file",             400},
-		{ __LINE__, RC_INVALID,     "invalid_tenant_id",      400},
-		{ __LINE__, RC_INVALID,     "incident_not_resolved",  400},
-		{ __LINE__, RC_CONFLICT,    "job_not_stuck",          409},
-		{ __LINE__, RC_LIMITED,     "pilot_rate_limited",     429},
-		{ __LINE__, RC_UNAVAILABLE, "database_unavailable",   503},
-		{ __LINE__, RC_INTERNAL,    "out_of_memory",          500},
-		{ __LINE__, RC_OK,          "",                       500},
-		{ __LINE__, RC_INVALID,     "file_too_large",         413},
-		{ __LINE__, RC_INVALID,     "unsupported_file_type",  415},
-		{ __LINE__, RC_INVALID,     "invalid_content_type",   415},
-		{ __LINE__, RC_CONFLICT,    "idempotency_key_reused", 422},
-		{ __LINE__, RC_INVALID,     "missing_api_key",        401},
-		{ __LINE__, RC_INVALID,     "invalid_api_key",        401},
-		{ __LINE__, RC_INVALID,     "wrong_tenant",           403},
-		{ __LINE__, RC_INVALID,     "pilot_disabled",         403},
-		{ __LINE__, RC_INVALID,     "method_not_allowed",     405},
+		{ __LINE__, RC_NOT_FOUND, "job_not_found", 404 },
+		{ __LINE__, RC_INVALID, "no_file", 400 },
+		{ __LINE__, RC_INVALID, "empty_file", 400 },
+		{ __LINE__, RC_INVALID, "invalid_tenant_id", 400 },
+		{ __LINE__, RC_INVALID, "incident_not_resolved", 400 },
+		{ __LINE__, RC_CONFLICT, "job_not_stuck", 409 },
+		{ __LINE__, RC_LIMITED, "pilot_rate_limited", 429 },
+		{ __LINE__, RC_UNAVAILABLE, "database_unavailable", 503 },
+		{ __LINE__, RC_INTERNAL, "out_of_memory", 500 },
+		{ __LINE__, RC_OK, "", 500 },
+		{ __LINE__, RC_INVALID, "file_too_large", 413 },
+		{ __LINE__, RC_INVALID, "unsupported_file_type", 415 },
+		{ __LINE__, RC_INVALID, "invalid_content_type", 415 },
+		{ __LINE__, RC_CONFLICT, "idempotency_key_reused", 422 },
+		{ __LINE__, RC_INVALID, "missing_api_key", 401 },
+		{ __LINE__, RC_INVALID, "invalid_api_key", 401 },
+		{ __LINE__, RC_INVALID, "wrong_tenant", 403 },
+		{ __LINE__, RC_INVALID, "pilot_disabled", 403 },
+		{ __LINE__, RC_INVALID, "method_not_allowed", 405 },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -136,13 +136,13 @@ static void test_problem_err(void)
 		const char *code, *shown;
 		bool tells;
 	} cases[] = {
-		{__LINE__,  RC_NOT_FOUND,   "job_not_found",        "job_not_found",        true },
-		{ __LINE__, RC_INVALID,     "no_file",              "no_file",              true },
-		{ __LINE__, RC_CONFLICT,    "taken",                "taken",                true },
-		{ __LINE__, RC_LIMITED,     "pilot_rate_limited",   "pilot_rate_limited",   true },
-		{ __LINE__, RC_UNAVAILABLE, "database_unavailable", "database_unavailable", false},
-		{ __LINE__, RC_INTERNAL,    "sql_error",            "internal_error",       false},
-		{ __LINE__, RC_OK,          "",                     "internal_error",       false},
+		{ __LINE__, RC_NOT_FOUND, "job_not_found", "job_not_found", true },
+		{ __LINE__, RC_INVALID, "no_file", "no_file", true },
+		{ __LINE__, RC_CONFLICT, "taken", "taken", true },
+		{ __LINE__, RC_LIMITED, "pilot_rate_limited", "pilot_rate_limited", true },
+		{ __LINE__, RC_UNAVAILABLE, "database_unavailable", "database_unavailable", false },
+		{ __LINE__, RC_INTERNAL, "sql_error", "internal_error", false },
+		{ __LINE__, RC_OK, "", "internal_error", false },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -180,12 +180,12 @@ static void test_retry_after_once(void)
 }
 
 const struct unit_test unit_tests[] = {
-	{"headers stay headers",        test_headers         },
-	{ "JSON answers",               test_json            },
-	{ "an answer over the maximum", test_json_too_big    },
-	{ "problem documents",          test_problem         },
-	{ "status of a failure",        test_status          },
-	{ "failures as problems",       test_problem_err     },
-	{ "Retry-After is not doubled", test_retry_after_once},
-	{ NULL,			 NULL                 },
+	{ "headers stay headers", test_headers },
+	{ "JSON answers", test_json },
+	{ "an answer over the maximum", test_json_too_big },
+	{ "problem documents", test_problem },
+	{ "status of a failure", test_status },
+	{ "failures as problems", test_problem_err },
+	{ "Retry-After is not doubled", test_retry_after_once },
+	{ NULL, NULL },
 };

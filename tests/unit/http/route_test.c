@@ -62,14 +62,14 @@ static enum rc either(struct route_context *cx, struct err *e)
 }
 
 static const struct route routes[] = {
-	{"GET",   "/health",                 0,                        health    },
-	{ "GET",  "/jobs/stats",             NEED_CLIENT,              jobs_stats},
-	{ "GET",  "/jobs/{id}",              NEED_CLIENT,              job_get   },
-	{ "POST", "/admin/jobs/{id}/cancel", NEED_ADMIN,               job_cancel},
-	{ "GET",  "/admin/pilot",            NEED_ADMIN,               pilot_get },
-	{ "PUT",  "/admin/pilot",            NEED_ADMIN,               pilot_put },
-	{ "GET",  "/mute",                   0,                        mute      },
-	{ "GET",  "/either",                 NEED_CLIENT | NEED_ADMIN, either    },
+	{ "GET", "/health", 0, health },
+	{ "GET", "/jobs/stats", NEED_CLIENT, jobs_stats },
+	{ "GET", "/jobs/{id}", NEED_CLIENT, job_get },
+	{ "POST", "/admin/jobs/{id}/cancel", NEED_ADMIN, job_cancel },
+	{ "GET", "/admin/pilot", NEED_ADMIN, pilot_get },
+	{ "PUT", "/admin/pilot", NEED_ADMIN, pilot_put },
+	{ "GET", "/mute", 0, mute },
+	{ "GET", "/either", NEED_CLIENT | NEED_ADMIN, either },
 };
 
 /* "client-key" and "admin-key" are known, "down" finds the key store down. */
@@ -117,45 +117,45 @@ static void test_ladder(void)
 		const char *id;
 		int asked; /* how often authenticate() was called */
 	} cases[] = {
-		{__LINE__,  "GET",  "/health",               { NULL },                    200, "health",               "",   0},
-		{ __LINE__, "HEAD", "/health",               { NULL },                    200, "health",               "",   0},
-		{ __LINE__, "GET",  "/health",               { wrong_key },               200, "health",               "",   0},
-		{ __LINE__, "GET",  "/health/",              { NULL },                    404, "not_found",            "",   0},
-		{ __LINE__, "GET",  "/",                     { NULL },                    404, "not_found",            "",   0},
-		{ __LINE__, "GET",  "",                      { NULL },                    404, "not_found",            "",   0},
-		{ __LINE__, "POST", "/health",               { NULL },                    405, "method_not_allowed",   "",   0},
-		{ __LINE__, "get",  "/health",               { NULL },                    405, "method_not_allowed",   "",   0},
-		{ __LINE__, "HEAD", "/admin/jobs/1/cancel",  { admin_key },               405,
-                 "method_not_allowed",										 "",   0},
-		{ __LINE__, "GET",  "/jobs/17",              { client_key },              200, "job_get",              "17", 1},
-		{ __LINE__, "GET",  "/jobs/" ID63,           { client_key },              200, "job_get",              ID63, 1},
-		{ __LINE__, "GET",  "/jobs/" ID63 "4",       { client_key },              404, "not_found",            "",   0},
-		{ __LINE__, "GET",  "/jobs/stats",           { client_key },              200, "jobs_stats",           "",   1},
-		{ __LINE__, "GET",  "/jobs/",                { client_key },              404, "not_found",            "",   0},
-		{ __LINE__, "GET",  "/jobs/1/2",             { client_key },              404, "not_found",            "",   0},
-		{ __LINE__, "GET",  "/jobs/17",              { NULL },                    401, "missing_api_key",      "17", 0},
-		{ __LINE__, "GET",  "/jobs/17",              { empty_key },               401, "missing_api_key",      "17", 0},
-		{ __LINE__, "GET",  "/jobs/17",              { admin_key },               401, "missing_api_key",      "17", 0},
-		{ __LINE__, "GET",  "/jobs/17",              { wrong_key },               401, "invalid_api_key",      "17", 1},
-		{ __LINE__, "GET",  "/jobs/17",              { confused_key },            401, "invalid_api_key",      "17", 1},
-		{ __LINE__, "GET",  "/jobs/17",              { down_key },                503, "database_unavailable", "17", 1},
-		{ __LINE__, "POST", "/admin/jobs/9/cancel",  { admin_key },               200, "job_cancel",           "9",
-                 1													    },
-		{ __LINE__, "POST", "/admin/jobs//cancel",   { admin_key },               404, "not_found",            "",   0},
-		{ __LINE__, "POST", "/admin/jobs/9/cancel2", { admin_key },               404, "not_found",            "",
-                 0													    },
-		{ __LINE__, "POST", "/admin/jobs/9/cancel",  { client_key },              401, "missing_api_key",
-                 "9",													0},
-		{ __LINE__, "GET",  "/admin/pilot",          { wrong_admin },             401, "invalid_api_key",      "",   1},
-		{ __LINE__, "GET",  "/admin/pilot",          { client_key, admin_key },   200, "pilot_get",            "",
-                 1													    },
-		{ __LINE__, "PUT",  "/admin/pilot",          { admin_key },               409, "pilot_busy",           "",   1},
-		{ __LINE__, "GET",  "/mute",                 { NULL },                    500, "internal_error",       "",   0},
-		{ __LINE__, "GET",  "/either",               { client_key },              200, "client",               "",   1},
-		{ __LINE__, "GET",  "/either",               { admin_key },               200, "admin",                "",   1},
-		{ __LINE__, "GET",  "/either",               { client_key, wrong_admin }, 401, "invalid_api_key",
-                 "",													 1},
-		{ __LINE__, "GET",  "/either",               { NULL },                    401, "missing_api_key",      "",   0},
+		{ __LINE__, "GET", "/health", { NULL }, 200, "health", "", 0 },
+		{ __LINE__, "HEAD", "/health", { NULL }, 200, "health", "", 0 },
+		{ __LINE__, "GET", "/health", { wrong_key }, 200, "health", "", 0 },
+		{ __LINE__, "GET", "/health/", { NULL }, 404, "not_found", "", 0 },
+		{ __LINE__, "GET", "/", { NULL }, 404, "not_found", "", 0 },
+		{ __LINE__, "GET", "", { NULL }, 404, "not_found", "", 0 },
+		{ __LINE__, "POST", "/health", { NULL }, 405, "method_not_allowed", "", 0 },
+		{ __LINE__, "get", "/health", { NULL }, 405, "method_not_allowed", "", 0 },
+		{ __LINE__, "HEAD", "/admin/jobs/1/cancel", { admin_key }, 405,
+		    "method_not_allowed", "", 0 },
+		{ __LINE__, "GET", "/jobs/17", { client_key }, 200, "job_get", "17", 1 },
+		{ __LINE__, "GET", "/jobs/" ID63, { client_key }, 200, "job_get", ID63, 1 },
+		{ __LINE__, "GET", "/jobs/" ID63 "4", { client_key }, 404, "not_found", "", 0 },
+		{ __LINE__, "GET", "/jobs/stats", { client_key }, 200, "jobs_stats", "", 1 },
+		{ __LINE__, "GET", "/jobs/", { client_key }, 404, "not_found", "", 0 },
+		{ __LINE__, "GET", "/jobs/1/2", { client_key }, 404, "not_found", "", 0 },
+		{ __LINE__, "GET", "/jobs/17", { NULL }, 401, "missing_api_key", "17", 0 },
+		{ __LINE__, "GET", "/jobs/17", { empty_key }, 401, "missing_api_key", "17", 0 },
+		{ __LINE__, "GET", "/jobs/17", { admin_key }, 401, "missing_api_key", "17", 0 },
+		{ __LINE__, "GET", "/jobs/17", { wrong_key }, 401, "invalid_api_key", "17", 1 },
+		{ __LINE__, "GET", "/jobs/17", { confused_key }, 401, "invalid_api_key", "17", 1 },
+		{ __LINE__, "GET", "/jobs/17", { down_key }, 503, "database_unavailable", "17", 1 },
+		{ __LINE__, "POST", "/admin/jobs/9/cancel", { admin_key }, 200, "job_cancel", "9",
+		    1 },
+		{ __LINE__, "POST", "/admin/jobs//cancel", { admin_key }, 404, "not_found", "", 0 },
+		{ __LINE__, "POST", "/admin/jobs/9/cancel2", { admin_key }, 404, "not_found", "",
+		    0 },
+		{ __LINE__, "POST", "/admin/jobs/9/cancel", { client_key }, 401, "missing_api_key",
+		    "9", 0 },
+		{ __LINE__, "GET", "/admin/pilot", { wrong_admin }, 401, "invalid_api_key", "", 1 },
+		{ __LINE__, "GET", "/admin/pilot", { client_key, admin_key }, 200, "pilot_get", "",
+		    1 },
+		{ __LINE__, "PUT", "/admin/pilot", { admin_key }, 409, "pilot_busy", "", 1 },
+		{ __LINE__, "GET", "/mute", { NULL }, 500, "internal_error", "", 0 },
+		{ __LINE__, "GET", "/either", { client_key }, 200, "client", "", 1 },
+		{ __LINE__, "GET", "/either", { admin_key }, 200, "admin", "", 1 },
+		{ __LINE__, "GET", "/either", { client_key, wrong_admin }, 401, "invalid_api_key",
+		    "", 1 },
+		{ __LINE__, "GET", "/either", { NULL }, 401, "missing_api_key", "", 0 },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -200,9 +200,9 @@ static void test_allow(void)
 		unsigned line;
 		const char *path, *want;
 	} cases[] = {
-		{__LINE__,  "/health",              "GET, HEAD"     },
-		{ __LINE__, "/admin/pilot",         "GET, HEAD, PUT"},
-		{ __LINE__, "/admin/jobs/1/cancel", "POST"          },
+		{ __LINE__, "/health", "GET, HEAD" },
+		{ __LINE__, "/admin/pilot", "GET, HEAD, PUT" },
+		{ __LINE__, "/admin/jobs/1/cancel", "POST" },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -218,7 +218,7 @@ static void test_allow(void)
 }
 
 const struct unit_test unit_tests[] = {
-	{"path, method, key, handler", test_ladder},
-	{ "Allow",		     test_allow },
-	{ NULL,			NULL       },
+	{ "path, method, key, handler", test_ladder },
+	{ "Allow", test_allow },
+	{ NULL, NULL },
 };

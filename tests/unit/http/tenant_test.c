@@ -11,22 +11,22 @@ static void test_valid(void)
 		const char *id;
 		bool want;
 	} cases[] = {
-		{__LINE__,  "default",   true },
-		{ __LINE__, "a",         true },
-		{ __LINE__, "0",         true },
+		{ __LINE__, "default", true },
+		{ __LINE__, "a", true },
+		{ __LINE__, "0", true },
 		{ __LINE__, "pilot-2_x", true },
-		{ __LINE__, C63,         true },
-		{ __LINE__, C63 "4",     false},
-		{ __LINE__, "",          false},
-		{ __LINE__, "-a",        false},
-		{ __LINE__, "_a",        false},
-		{ __LINE__, "Pilot",     false},
-		{ __LINE__, "a b",       false},
-		{ __LINE__, "a/b",       false},
-		{ __LINE__, "..",        false},
-		{ __LINE__, "a'",        false},
-		{ __LINE__, "\xC4\xB1",  false},
-		{ __LINE__, "a\n",       false},
+		{ __LINE__, C63, true },
+		{ __LINE__, C63 "4", false },
+		{ __LINE__, "", false },
+		{ __LINE__, "-a", false },
+		{ __LINE__, "_a", false },
+		{ __LINE__, "Pilot", false },
+		{ __LINE__, "a b", false },
+		{ __LINE__, "a/b", false },
+		{ __LINE__, "..", false },
+		{ __LINE__, "a'", false },
+		{ __LINE__, "\xC4\xB1", false },
+		{ __LINE__, "a\n", false },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -41,19 +41,19 @@ static void test_from_query(void)
 		const char *query;
 		const char *want; /* NULL: refused */
 	} cases[] = {
-		{__LINE__,  "",				"default"},
-		{ __LINE__, "x=1",                             "default"},
-		{ __LINE__, "tenant_id=pilot",                 "pilot"  },
-		{ __LINE__, "tenant_id=%70ilot",               "pilot"  },
-		{ __LINE__, "tenant_id=" C63,                  C63      },
-		{ __LINE__, "tenant_id=" C63 "4",              NULL     },
-		{ __LINE__, "tenant_id=",                      NULL     },
-		{ __LINE__, "tenant_id",                       NULL     },
-		{ __LINE__, "tenant_id=%00",                   NULL     },
-		{ __LINE__, "tenant_id=pilot%0A",              NULL     },
-		{ __LINE__, "tenant_id=pilot+",                NULL     },
-		{ __LINE__, "tenant_id=PILOT",                 NULL     },
-		{ __LINE__, "tenant_id=pilot&tenant_id=pilot", NULL     },
+		{ __LINE__, "", "default" },
+		{ __LINE__, "x=1", "default" },
+		{ __LINE__, "tenant_id=pilot", "pilot" },
+		{ __LINE__, "tenant_id=%70ilot", "pilot" },
+		{ __LINE__, "tenant_id=" C63, C63 },
+		{ __LINE__, "tenant_id=" C63 "4", NULL },
+		{ __LINE__, "tenant_id=", NULL },
+		{ __LINE__, "tenant_id", NULL },
+		{ __LINE__, "tenant_id=%00", NULL },
+		{ __LINE__, "tenant_id=pilot%0A", NULL },
+		{ __LINE__, "tenant_id=pilot+", NULL },
+		{ __LINE__, "tenant_id=PILOT", NULL },
+		{ __LINE__, "tenant_id=pilot&tenant_id=pilot", NULL },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -80,19 +80,19 @@ static void test_for_principal(void)
 		const char *query;
 		const char *code; /* "": allowed */
 	} cases[] = {
-		{__LINE__,  &any,    "tenant_id=other",                 ""                 },
-		{ __LINE__, &admin,  "tenant_id=other",                 ""                 },
-		{ __LINE__, &pilot,  "tenant_id=pilot",                 ""                 },
-		{ __LINE__, &pilot,  "tenant_id=other",                 "wrong_tenant"     },
-		{ __LINE__, &pilot,  "tenant_id=pilot2",                "wrong_tenant"     },
-		{ __LINE__, &pilot,  "tenant_id=pilo",                  "wrong_tenant"     },
-		{ __LINE__, &pilot,  "",                                "wrong_tenant"     },
-		{ __LINE__, &pilot,  "tenant_id=..",                    "wrong_tenant"     },
-		{ __LINE__, &pilot,  "tenant_id=pilot&tenant_id=other", "wrong_tenant"     },
-		{ __LINE__, &any,    "tenant_id=..",                    "invalid_tenant_id"},
-		{ __LINE__, &any,    "tenant_id=%zz",                   "invalid_tenant_id"},
-		{ __LINE__, &nobody, "tenant_id=pilot",                 "wrong_tenant"     },
-		{ __LINE__, &nobody, "",                                "wrong_tenant"     },
+		{ __LINE__, &any, "tenant_id=other", "" },
+		{ __LINE__, &admin, "tenant_id=other", "" },
+		{ __LINE__, &pilot, "tenant_id=pilot", "" },
+		{ __LINE__, &pilot, "tenant_id=other", "wrong_tenant" },
+		{ __LINE__, &pilot, "tenant_id=pilot2", "wrong_tenant" },
+		{ __LINE__, &pilot, "tenant_id=pilo", "wrong_tenant" },
+		{ __LINE__, &pilot, "", "wrong_tenant" },
+		{ __LINE__, &pilot, "tenant_id=..", "wrong_tenant" },
+		{ __LINE__, &pilot, "tenant_id=pilot&tenant_id=other", "wrong_tenant" },
+		{ __LINE__, &any, "tenant_id=..", "invalid_tenant_id" },
+		{ __LINE__, &any, "tenant_id=%zz", "invalid_tenant_id" },
+		{ __LINE__, &nobody, "tenant_id=pilot", "wrong_tenant" },
+		{ __LINE__, &nobody, "", "wrong_tenant" },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -107,8 +107,8 @@ static void test_for_principal(void)
 }
 
 const struct unit_test unit_tests[] = {
-	{"what a tenant id is",    test_valid        },
-	{ "tenant from the query", test_from_query   },
-	{ "tenant of a principal", test_for_principal},
-	{ NULL,		    NULL              },
+	{ "what a tenant id is", test_valid },
+	{ "tenant from the query", test_from_query },
+	{ "tenant of a principal", test_for_principal },
+	{ NULL, NULL },
 };

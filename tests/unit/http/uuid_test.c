@@ -9,18 +9,18 @@ static void test_valid(void)
 		const char *text;
 		bool want;
 	} cases[] = {
-		{__LINE__,  "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",   true },
-		{ __LINE__, "F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6",   true },
-		{ __LINE__, "00000000-0000-0000-0000-000000000000",   true },
-		{ __LINE__, "",				       false},
-		{ __LINE__, "f81d4fae-7dec-11d0-a765-00a0c91e6bf",    false},
-		{ __LINE__, "f81d4fae-7dec-11d0-a765-00a0c91e6bf60",  false},
-		{ __LINE__, "f81d4fae-7dec-11d0-a765-00a0c91e6bf6\n", false},
-		{ __LINE__, "{f81d4fae-7dec-11d0-a765-00a0c91e6bf6}", false},
-		{ __LINE__, "f81d4fae7dec11d0a76500a0c91e6bf6",       false},
-		{ __LINE__, "f81d4fae-7dec-11d0-a765-00a0c91e6bg6",   false},
-		{ __LINE__, "f81d4fae-7dec-11d0-a765--0a0c91e6bf6",   false},
-		{ __LINE__, "f81d4fae07dec-11d0-a765-00a0c91e6bf6",   false},
+		{ __LINE__, "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", true },
+		{ __LINE__, "F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6", true },
+		{ __LINE__, "00000000-0000-0000-0000-000000000000", true },
+		{ __LINE__, "", false },
+		{ __LINE__, "f81d4fae-7dec-11d0-a765-00a0c91e6bf", false },
+		{ __LINE__, "f81d4fae-7dec-11d0-a765-00a0c91e6bf60", false },
+		{ __LINE__, "f81d4fae-7dec-11d0-a765-00a0c91e6bf6\n", false },
+		{ __LINE__, "{f81d4fae-7dec-11d0-a765-00a0c91e6bf6}", false },
+		{ __LINE__, "f81d4fae7dec11d0a76500a0c91e6bf6", false },
+		{ __LINE__, "f81d4fae-7dec-11d0-a765-00a0c91e6bg6", false },
+		{ __LINE__, "f81d4fae-7dec-11d0-a765--0a0c91e6bf6", false },
+		{ __LINE__, "f81d4fae07dec-11d0-a765-00a0c91e6bf6", false },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -28,6 +28,6 @@ static void test_valid(void)
 }
 
 const struct unit_test unit_tests[] = {
-	{"what a UUID is", test_valid},
-	{ NULL,            NULL      },
+	{ "what a UUID is", test_valid },
+	{ NULL, NULL },
 };
