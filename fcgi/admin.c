@@ -1,0 +1,24 @@
+/* admin.fcgi: the operators' side, as JSON. */
+#include "admin.h"
+
+#include <stdlib.h>
+
+enum { THREADS = 32 };
+
+static const struct route routes[] = {
+	{ "GET", "/admin/config", NEED_ADMIN, admin_config_get },
+	{ "GET", "/admin/pilot", NEED_ADMIN, admin_pilot_get },
+	{ "PUT", "/admin/pilot", NEED_ADMIN, admin_pilot_put },
+};
+
+int main(int argc, char **argv)
+{
+	struct app app;
+	int status = app_start(&app, "admin", "Answers /admin for operators.", argc, argv);
+
+	if (status >= 0)
+		return status;
+	status = app_serve(&app, routes, sizeof routes / sizeof routes[0], THREADS, NULL);
+	app_stop(&app);
+	return status;
+}

@@ -1,0 +1,129 @@
+/*
+ * GET and PUT /admin/pilot: the run-time kill switch (SPEC §11).  Requires an admin key; a
+ * viewer may look but not flip.
+ */
+#include <string.h>
+
+#include "admin.h"
+#include "core/log.h"
+#include "store/pilot.h"
+
+enum { MAX_BODY = 4096 };
+
+static struct json_object *pilot_json(const struct config *cfg, const struct pilot_switch *sw)
+{
+	struct json_object *o = json_object_new_object();
+
+	if (o == NULL)
+		return NULL;
+	(void)json_object_object_add(
+	    o, "enabled", json_object_new_boolean(cfg->pilot_enabled && sw->enabled));
+	(void)json_object_object_add(o, "tenant_id", json_object_new_string(cfg->pilot_tenant_id));
+	(void)json_object_object_add(
+	    o, "environment_enabled", json_object_new_boolean(cfg->pilot_enabled));
+	(void)json_object_object_add(o, "switch_enabled", json_object_new_boolean(sw->enabled));
+	(void)json_object_object_add(o, "reason", json_object_new_string(sw->reason));
+	(void)json_object_object_add(o, "changed_by", json_object_new_string(sw->changed_by));
+	(void)json_object_object_add(o, "changed_at", json_object_new_string(sw->changed_at));
+	return o;
+}
+
+enum rc admin_pilot_get(struct route_context *cx, struct err *e)
+{
+	struct app *app = cx->app;
+	struct pilot_switch sw;
+	struct pg *pg;
+	enum rc rc = pool_get(app->pool, &pg, e);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = pilot_get(pg, &sw, e);
+	pool_put(app->pool, pg);
+	if (rc == RC_OK)
+		http_response_json(cx->rs, 200, pilot_json(&app->cfg, &sw));
+	return rc;
+}
+
+static enum rc invalid(struct err *e, const char *why)
+{
+	return err_set(e, RC_INVALID, "invalid_pilot_switch", "%s", why);
+}
+
+/* {"enabled": bool, "reason": text}: both, and nothing else. */
+static enum rc read_switch(
+    struct json_object *body, bool *enabled, const char **reason, struct err *e)
+{
+	struct json_object *on, *why;
+
+	if (!json_object_is_type(body, json_type_object) || json_object_object_length(body) != 2 ||
+	    !json_object_object_get_ex(body, "enabled", &on) ||
+	    !json_object_object_get_ex(body, "reason", &why))
+		return invalid(
+		    e, "the body must be {\"enabled\": true or false, \"reason\": \"...\"}");
+	if (!json_object_is_type(on, json_type_boolean))
+		return invalid(e, "enabled must be true or false");
+	*reason = json_object_is_type(why, json_type_string) ? json_object_get_string(why) : "";
+	if ((*reason)[0] == '\0' || strlen(*reason) > PILOT_MAX_REASON ||
+	    strlen(*reason) != (size_t)json_object_get_string_len(why))
+		return invalid(e, "reason must be a text of 1 to 500 bytes");
+	*enabled = json_object_get_boolean(on);
+	return RC_OK;
+}
+
+static enum rc parse(const struct http_request *rq, struct json_object **ret, struct err *e)
+{
+	struct json_tokener *tok;
+
+	if (rq->body == NULL || rq->body_len > MAX_BODY)
+		return invalid(e, "the body must be a small JSON object");
+	tok = json_tokener_new_ex(4);
+	if (tok == NULL)
+		return err_no_memory(e);
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	*ret = json_tokener_parse_ex(tok, rq->body, (int)rq->body_len);
+	json_tokener_free(tok);
+	return *ret != NULL ? RC_OK : invalid(e, "the body is not JSON");
+}
+
+static enum rc flip(struct route_context *cx, bool enabled, const char *reason, struct err *e)
+{
+	struct app *app = cx->app;
+	const struct log_field fields[] = {
+		LOG_TEXT("trace_id", cx->rq->trace_id),
+		LOG_TEXT("principal", cx->principal.name),
+		LOG_TEXT("reason", reason),
+		{ 0 },
+	};
+	struct pilot_switch sw;
+	struct pg *pg;
+	enum rc rc = pool_get(app->pool, &pg, e);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = pilot_set(pg, enabled, reason, cx->principal.name, &sw, e);
+	pool_put(app->pool, pg);
+	if (rc != RC_OK)
+		return rc;
+	log_event(
+	    LOG_WARN_LEVEL, "pilot.switch", fields, "pilot switched %s", enabled ? "on" : "off");
+	http_response_json(cx->rs, 200, pilot_json(&app->cfg, &sw));
+	return RC_OK;
+}
+
+enum rc admin_pilot_put(struct route_context *cx, struct err *e)
+{
+	struct json_object *body = NULL;
+	const char *reason = "";
+	bool enabled = false;
+	enum rc rc;
+
+	if (strcmp(cx->principal.role, "viewer") == 0)
+		return err_set(e, RC_INVALID, "read_only", "a viewer cannot change anything");
+	rc = parse(cx->rq, &body, e);
+	if (rc == RC_OK)
+		rc = read_switch(body, &enabled, &reason, e);
+	if (rc == RC_OK)
+		rc = flip(cx, enabled, reason, e);
+	(void)json_object_put(body);
+	return rc;
+}

@@ -1,0 +1,152 @@
+/*
+ * health.fcgi: GET /health and GET /health/ready (SPEC §2).  However many ask, the database is
+ * asked about once a second.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app.h"
+#include "core/build_id.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "ops/ready.h"
+#include "store/readiness.h"
+
+enum { THREADS = 32, FRESH_MS = 1000, STALE_MS = 10000, MAX_REPORT = 16 << 10 };
+
+struct health {
+	struct app app;           /* first: see app.h */
+	pthread_mutex_t checking; /* held by the one who asks the database */
+	pthread_mutex_t lock;     /* the report */
+	struct buf report;
+	bool ready;
+	int64_t checked_at; /* clock_ms(); 0: never */
+};
+
+static enum rc health_get(struct route_context *cx, struct err *e)
+{
+	struct json_object *o = json_object_new_object();
+
+	(void)e;
+	if (o != NULL)
+		(void)json_object_object_add(o, "status", json_object_new_string("ok"));
+	http_response_json(cx->rs, 200, o);
+	return RC_OK;
+}
+
+static bool ask_database(struct app *app, struct readiness_facts *facts, int64_t *latency_ms)
+{
+	int64_t began = clock_ms();
+	struct err e = { 0 };
+	struct pg *pg;
+	enum rc rc = pool_get(app->pool, &pg, &e);
+
+	if (rc == RC_OK) {
+		rc = readiness_load(pg, app->cfg.pilot_tenant_id, app->cfg.stuck_minutes,
+		    app->cfg.worker_alive_seconds, facts, &e);
+		pool_put(app->pool, pg);
+	}
+	*latency_ms = clock_ms() - began;
+	if (rc != RC_OK)
+		log_warn("ready.database", "the database does not answer: %s", e.msg);
+	return rc == RC_OK;
+}
+
+static void publish(struct health *h, struct json_object *doc, bool ready)
+{
+	const char *text = json_object_to_json_string_ext(
+	    doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	if (text == NULL)
+		return;
+	(void)pthread_mutex_lock(&h->lock);
+	if (ready != h->ready || h->checked_at == 0)
+		log_event(ready ? LOG_INFO_LEVEL : LOG_ERROR_LEVEL,
+		    ready ? "ready.yes" : "ready.no", NULL, "%s", text);
+	buf_clear(&h->report);
+	buf_adds(&h->report, text);
+	h->ready = ready;
+	h->checked_at = clock_ms();
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
+static void check_now(struct health *h)
+{
+	struct readiness_facts facts;
+	struct ready_input in = {
+		.cfg = &h->app.cfg,
+		.config_hash = h->app.config_hash,
+		.build_id = build_id(),
+		.schema_version = build_schema_version(),
+	};
+	char now[CLOCK_TEXT];
+	struct json_object *doc;
+	bool ready;
+
+	in.facts = ask_database(&h->app, &facts, &in.db_latency_ms) ? &facts : NULL;
+	clock_rfc3339(now);
+	in.timestamp = now;
+	doc = ready_report(&in, &ready);
+	publish(h, doc, ready);
+	(void)json_object_put(doc);
+}
+
+static int64_t age(struct health *h)
+{
+	int64_t ms;
+
+	(void)pthread_mutex_lock(&h->lock);
+	ms = h->checked_at != 0 ? clock_ms() - h->checked_at : INT64_MAX;
+	(void)pthread_mutex_unlock(&h->lock);
+	return ms;
+}
+
+/* One asks; the others take what is there, unless that is too old to be of use. */
+static void refresh(struct health *h)
+{
+	if (age(h) < FRESH_MS)
+		return;
+	if (pthread_mutex_trylock(&h->checking) != 0) {
+		if (age(h) < STALE_MS)
+			return;
+		(void)pthread_mutex_lock(&h->checking);
+	}
+	if (age(h) >= FRESH_MS)
+		check_now(h);
+	(void)pthread_mutex_unlock(&h->checking);
+}
+
+static enum rc ready_get(struct route_context *cx, struct err *e)
+{
+	struct health *h = cx->app;
+
+	(void)e;
+	refresh(h);
+	(void)pthread_mutex_lock(&h->lock);
+	buf_add(&cx->rs->body, h->report.p, h->report.len);
+	cx->rs->status = h->ready && !buf_broken(&h->report) ? 200 : 503;
+	(void)pthread_mutex_unlock(&h->lock);
+	return RC_OK;
+}
+
+static const struct route routes[] = {
+	{ "GET", "/health", 0, health_get },
+	{ "GET", "/health/ready", 0, ready_get },
+};
+
+int main(int argc, char **argv)
+{
+	static struct health h = { .checking = PTHREAD_MUTEX_INITIALIZER,
+		.lock = PTHREAD_MUTEX_INITIALIZER };
+	int status =
+	    app_start(&h.app, "health", "Answers GET /health and GET /health/ready.", argc, argv);
+
+	if (status >= 0)
+		return status;
+	buf_init(&h.report, MAX_REPORT);
+	status = app_serve(&h.app, routes, sizeof routes / sizeof routes[0], THREADS, NULL);
+	buf_free(&h.report);
+	app_stop(&h.app);
+	return status;
+}
