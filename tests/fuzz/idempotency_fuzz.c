@@ -34,6 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		INVARIANT(key[0] != '\0' && strlen(key) <= strlen(header));
 		for (const char *c = key; *c != '\0'; c++)
 			INVARIANT(*c > ' ' && *c <= '~');
+		INVARIANT(header[0] == '"' || strcmp(header, key) == 0);
+		INVARIANT(header[0] == '"' || strchr(key, '"') == NULL);
 		check_quoted(key);
 	} else {
 		INVARIANT(e.rc == RC_INVALID && strcmp(key, "untouched") == 0);
