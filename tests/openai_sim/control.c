@@ -123,14 +123,14 @@ static const struct {
 	bool takes_json;
 	order_fn *fn;
 } orders[] = {
-	{"PUT",     "/sim/answers/", true,  put_answer  },
-	{ "PUT",    "/sim/default",  true,  put_default },
-	{ "PUT",    "/sim/fault",    true,  put_fault   },
-	{ "DELETE", "/sim/fault",    false, delete_fault},
-	{ "PUT",    "/sim/delay",    true,  put_delay   },
-	{ "GET",    "/sim/stats",    false, get_stats   },
-	{ "GET",    "/sim/calls/",   false, get_calls   },
-	{ "POST",   "/sim/reset",    false, post_reset  },
+	{ "PUT", "/sim/answers/", true, put_answer },
+	{ "PUT", "/sim/default", true, put_default },
+	{ "PUT", "/sim/fault", true, put_fault },
+	{ "DELETE", "/sim/fault", false, delete_fault },
+	{ "PUT", "/sim/delay", true, put_delay },
+	{ "GET", "/sim/stats", false, get_stats },
+	{ "GET", "/sim/calls/", false, get_calls },
+	{ "POST", "/sim/reset", false, post_reset },
 };
 
 /* What follows the order's path in the call's; NULL: it is not this order. */

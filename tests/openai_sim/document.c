@@ -13,10 +13,10 @@ static const struct media {
 	const char *magic;
 	size_t magic_len;
 } medias[] = {
-	{"data:application/pdf;base64,", DOCUMENT_PDF,   "%PDF-",             5},
-	{ "data:image/png;base64,",      DOCUMENT_IMAGE, "\x89PNG\r\n\x1a\n", 8},
-	{ "data:image/jpeg;base64,",     DOCUMENT_IMAGE, "\xff\xd8\xff",      3},
-	{ "data:image/webp;base64,",     DOCUMENT_IMAGE, "RIFF",              4},
+	{ "data:application/pdf;base64,", DOCUMENT_PDF, "%PDF-", 5 },
+	{ "data:image/png;base64,", DOCUMENT_IMAGE, "\x89PNG\r\n\x1a\n", 8 },
+	{ "data:image/jpeg;base64,", DOCUMENT_IMAGE, "\xff\xd8\xff", 3 },
+	{ "data:image/webp;base64,", DOCUMENT_IMAGE, "RIFF", 4 },
 };
 
 static const struct media *media_of(const char *head, size_t n, enum document_media media)

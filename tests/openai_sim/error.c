@@ -13,25 +13,25 @@ static const struct {
 	unsigned status;
 	struct error_text text;
 } errors[FAULT__MAX] = {
-	[FAULT_RATE_LIMIT] = {429,
-			      { "Rate limit reached for requests per min (RPM): Limit 10000, Used 10000, "
+	[FAULT_RATE_LIMIT] = { 429,
+	    { "Rate limit reached for requests per min (RPM): Limit 10000, Used 10000, "
 	      "Requested 1. Please try again later.",
-		"requests", NULL, "rate_limit_exceeded" }                                                        },
+		"requests", NULL, "rate_limit_exceeded" } },
 	[FAULT_SLOW_DOWN] = { 429,
-			      { "Too many requests at once. Please slow down.", "requests", NULL, "slow_down" }  },
+	    { "Too many requests at once. Please slow down.", "requests", NULL, "slow_down" } },
 	[FAULT_INSUFFICIENT_QUOTA] = { 429,
-			      { "You exceeded your current quota, please check your plan and billing details.",
-		"insufficient_quota", NULL, "insufficient_quota" }                                               },
+	    { "You exceeded your current quota, please check your plan and billing details.",
+		"insufficient_quota", NULL, "insufficient_quota" } },
 	[FAULT_UNAUTHORIZED] = { 401,
-			      { "Incorrect API key provided.", "invalid_request_error", NULL, "invalid_api_key" }},
+	    { "Incorrect API key provided.", "invalid_request_error", NULL, "invalid_api_key" } },
 	[FAULT_FORBIDDEN] = { 403,
-			      { "Country, region, or territory not supported", "request_forbidden", NULL,
-		"unsupported_country_region_territory" }							 },
+	    { "Country, region, or territory not supported", "request_forbidden", NULL,
+		"unsupported_country_region_territory" } },
 	[FAULT_SERVER_ERROR] = { 500,
-			      { "The server had an error while processing your request. Sorry about that!",
-		"server_error", NULL, NULL }								     },
+	    { "The server had an error while processing your request. Sorry about that!",
+		"server_error", NULL, NULL } },
 	[FAULT_BAD_REQUEST] = { 400,
-			      { "The request could not be processed.", "invalid_request_error", NULL, NULL }     },
+	    { "The request could not be processed.", "invalid_request_error", NULL, NULL } },
 };
 
 /* An id that no other answer has, of this run or another. */

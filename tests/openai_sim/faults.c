@@ -44,12 +44,12 @@ static const struct {
 	size_t offset;
 	long min, max;
 } numbers[] = {
-	{"count",           offsetof(struct fault, count),          -1, 1000000000},
-	{ "below",          offsetof(struct fault, below),          1,  1000000000},
-	{ "retry_after_ms", offsetof(struct fault, retry_after_ms), 0,  86400000  },
-	{ "ms",             offsetof(struct fault, ms),             0,  3600000   },
-	{ "bytes",          offsetof(struct fault, bytes),          0,  1000000000},
-	{ "size",           offsetof(struct fault, size),           1,  2000000000},
+	{ "count", offsetof(struct fault, count), -1, 1000000000 },
+	{ "below", offsetof(struct fault, below), 1, 1000000000 },
+	{ "retry_after_ms", offsetof(struct fault, retry_after_ms), 0, 86400000 },
+	{ "ms", offsetof(struct fault, ms), 0, 3600000 },
+	{ "bytes", offsetof(struct fault, bytes), 0, 1000000000 },
+	{ "size", offsetof(struct fault, size), 1, 2000000000 },
 };
 
 const char *fault_name(enum fault_kind kind)

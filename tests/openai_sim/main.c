@@ -59,14 +59,14 @@ static bool read_number(const char *s, long max, long *ret)
 static bool read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = {
-		{"port",       required_argument, NULL, 'p'},
-		{ "listen",    required_argument, NULL, 'l'},
-		{ "port-file", required_argument, NULL, 'f'},
-		{ "data",      required_argument, NULL, 'd'},
-		{ "delay-ms",  required_argument, NULL, 'm'},
-		{ "api-key",   required_argument, NULL, 'k'},
-		{ "help",      no_argument,       NULL, 'h'},
-		{ NULL,        0,                 NULL, 0  },
+		{ "port", required_argument, NULL, 'p' },
+		{ "listen", required_argument, NULL, 'l' },
+		{ "port-file", required_argument, NULL, 'f' },
+		{ "data", required_argument, NULL, 'd' },
+		{ "delay-ms", required_argument, NULL, 'm' },
+		{ "api-key", required_argument, NULL, 'k' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	bool ok = true;
 

@@ -9,8 +9,8 @@
 enum sim_waited sim_wait(const struct sim *s, int client_fd, long ms)
 {
 	struct pollfd fds[2] = {
-		{.fd = client_fd,   .events = POLLRDHUP},
-		{ .fd = s->stop_fd, .events = POLLIN   },
+		{ .fd = client_fd, .events = POLLRDHUP },
+		{ .fd = s->stop_fd, .events = POLLIN },
 	};
 	int64_t until_us = http_now_us() + ms * 1000;
 
