@@ -17,8 +17,11 @@ HARD := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-
 LINK := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now)
 OPT  ?= -O2 -g
 DEFS := -D_GNU_SOURCE -Ilib -Ifcgi -Itests
-COMPILE = $(CC) $(WARN) $(HARD) $(OPT) $(CFLAGS) $(DEFS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS    = -lfcgi $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
+COMPILE = $(CC) $(WARN) $(HARD) $(OPT) $(CFLAGS) $(DEFS) $(PKG_CFLAGS)
+LIBS    = -lfcgi $(PKG_LIBS) -lpthread
+
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 LIB_SRC  := $(wildcard lib/*/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
@@ -30,7 +33,18 @@ BINS     := $(MAINS:%=$(B)/bin/%)
 UNIT_SRC := $(wildcard tests/unit/*/*_test.c)
 UNITS    := $(UNIT_SRC:%.c=$(B)/%)
 
-all: $(BINS) $(B)/bin/openai_sim
+# Where `make install` puts things (GNU's names); DESTDIR goes before all of them.
+bindir     ?= $(PREFIX)/bin
+libexecdir ?= $(PREFIX)/libexec
+datadir    ?= $(PREFIX)/share
+docdir     ?= $(datadir)/doc/mizan
+unitdir    ?= $(PREFIX)/lib/systemd/system
+sysconfdir ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+
+JOBS     := $(shell nproc 2>/dev/null || echo 1)
+SUBMAKE   = $(MAKE) --no-print-directory -j$(JOBS)
+
+all: $(BINS) $(B)/bin/openai_sim ## build the programs (build/plain/bin)
 
 $(B)/%.o: %.c $(B)/.flags
 	@mkdir -p $(@D)
@@ -62,12 +76,62 @@ $(B)/bin/openai_sim: $(patsubst %.c,$(B)/%.o,$(wildcard tests/openai_sim/*.c)) $
 $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(B)/tests/unit/main.o $(LIB)
 	$(CC) $(LINK) -o $@ $^ -lcunit $(LIBS)
 
-units: $(UNITS)
+# A fuzz target replays its corpus with gcc (standalone.c), or fuzzes with clang's libFuzzer.
+FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
+REPLAYS  := $(FUZZ_SRC:%_fuzz.c=$(B)/%_replay)
+$(B)/tests/fuzz/%_replay: $(B)/tests/fuzz/%_fuzz.o $(B)/tests/fuzz/standalone.o $(LIB)
+	$(CC) $(LINK) -o $@ $^ $(LIBS)
 
-clean:
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%_fuzz.o $(LIB) # scripts/fuzz says with what compiler and flags
+	$(CC) $(LINK) -o $@ $^ $(LIBS)
+
+units: $(UNITS) $(REPLAYS)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo '  SAN=address,undefined or SAN=thread before any of them builds with sanitizers, in build/SAN'
+
+run: ## install missing packages, build, start everything, send a sample invoice
+	@scripts/deps
+	@echo 'building ...'
+	@$(SUBMAKE) -s all
+	@scripts/stack up
+
+stop: ## stop what `make run` started; its data stays in build/run
+	@scripts/stack down
+
+test: ## build and run every test; the last line counts them
+	@scripts/test
+
+lint: ## layering rules, formatter, length budget, headers, shell scripts, systemd units
+	@scripts/lint
+
+coverage: ## line coverage of lib/ by the tests; fails under COVERAGE_MIN (85) percent
+	@scripts/coverage
+
+fuzz: ## fuzz every target for FUZZ_SECONDS (60) each; needs clang
+	@scripts/fuzz
+
+format: ## format all C files with clang-format 14
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+install: all ## install under PREFIX (/usr/local), with DESTDIR before it
+	@libexecdir='$(libexecdir)' datadir='$(datadir)' docdir='$(docdir)' unitdir='$(unitdir)' bindir='$(bindir)' \
+		sysconfdir='$(sysconfdir)' DESTDIR='$(DESTDIR)' scripts/install $(B)/bin
+
+uninstall: ## remove what install put there, but for the files that were edited
+	@libexecdir='$(libexecdir)' datadir='$(datadir)' docdir='$(docdir)' unitdir='$(unitdir)' bindir='$(bindir)' \
+		sysconfdir='$(sysconfdir)' DESTDIR='$(DESTDIR)' scripts/install --remove
+
+# For scripts: the value of one variable (make -s print-COMPILE).
+print-%:
+	@echo '$($*)'
+
+clean: ## stop the stack of `make run` and remove build/, its data included
+	@[ ! -e build/run ] || scripts/stack down --purge
 	rm -rf build
 
 FORCE:
-.PHONY: all units clean FORCE
+.PHONY: all units help run stop test lint coverage fuzz format install uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
