@@ -38,6 +38,7 @@ create table jobs (
 	run_at        timestamptz not null default clock_timestamp(),
 	attempts      integer     not null default 0,
 	lost_leases   integer     not null default 0,
+	retries       integer     not null default 0,
 	lease_token   uuid,
 	lease_until   timestamptz,
 	worker_id     text,
@@ -71,6 +72,7 @@ comment on column jobs.created_at is 'Accepted';
 comment on column jobs.run_at is 'Due from';
 comment on column jobs.attempts is 'Tries used on a document that could not be read; provider trouble uses none';
 comment on column jobs.lost_leases is 'How often a worker died or stalled with it';
+comment on column jobs.retries is 'How often it went back to the queue since it was accepted, for the backoff';
 comment on column jobs.lease_token is 'New with each claim; whoever holds another cannot write';
 comment on column jobs.lease_until is 'When the claim ends unless renewed';
 comment on column jobs.worker_id is 'Worker of the latest claim';

@@ -124,18 +124,35 @@ end $$;
 comment on function claim_jobs(text, integer, integer, text, boolean) is
     'Leases at most p_limit due jobs, those of dead workers first; skips the killed pilot''s; minds the provider''s state';
 
-create function release_job(p_tenant text, p_job uuid, p_token uuid, p_delay_ms bigint,
-    p_error_code text, p_error_detail text, p_attempt integer) returns boolean language plpgsql as $$
+create function backoff_ms(p_n integer, p_base_ms bigint, p_max_ms bigint) returns double precision
+language sql volatile as $$
+	select least(p_max_ms, p_base_ms * 2 ^ least(p_n, 30)) * (0.75 + random() / 4)
+$$;
+comment on function backoff_ms(integer, bigint, bigint) is 'Exponential, with a quarter of jitter: p_n 0 is the first wait';
+
+create function release_job(p_tenant text, p_job uuid, p_token uuid, p_delay_ms bigint, p_base_ms bigint,
+    p_max_ms bigint, p_error_code text, p_error_detail text, p_attempt integer) returns boolean
+language plpgsql as $$
 begin
 	update jobs
-	   set state = 'QUEUED', lease_token = null, lease_until = null, attempts = attempts + p_attempt,
-	       run_at = clock_timestamp() + make_interval(secs => p_delay_ms / 1000.0),
+	   set state = 'QUEUED', lease_token = null, lease_until = null,
+	       attempts = attempts + p_attempt, retries = retries + 1,
+	       run_at = clock_timestamp()
+	              + make_interval(secs => coalesce(p_delay_ms, backoff_ms(retries, p_base_ms, p_max_ms)) / 1000.0),
 	       error_code = p_error_code, error_detail = p_error_detail
 	 where tenant_id = p_tenant and id = p_job and state = 'RUNNING' and lease_token = p_token;
 	return found;
 end $$;
-comment on function release_job(text, uuid, uuid, bigint, text, text, integer) is
-    'Hands a job back, due after p_delay_ms, with p_attempt (0 or 1) tries used; false: the lease was lost';
+comment on function release_job(text, uuid, uuid, bigint, bigint, bigint, text, text, integer) is
+    'Hands a job back, due after p_delay_ms (null: backoff), with p_attempt (0 or 1) tries used; false: the lease was lost';
+
+create function hand_back_job(p_tenant text, p_job uuid, p_token uuid) returns boolean language plpgsql as $$
+begin
+	update jobs set state = 'QUEUED', lease_token = null, lease_until = null
+	 where tenant_id = p_tenant and id = p_job and state = 'RUNNING' and lease_token = p_token;
+	return found;
+end $$;
+comment on function hand_back_job(text, uuid, uuid) is 'Undoes a claim, as if it had never been';
 
 create function record_call(p_tenant text, p_job uuid, p_token uuid, p_outcome text, p_http_status integer,
     p_request_id text, p_model text, p_duration_ms bigint, p_prompt_tokens bigint, p_completion_tokens bigint,
@@ -156,35 +173,41 @@ create function provider_report(p_token uuid, p_state text, p_wait_ms bigint, p_
     p_max_ms bigint) returns text language plpgsql as $$
 declare
 	p       provider_state;
-	wait_ms numeric;
+	probing boolean;
+	wait_ms double precision;
 begin
 	select * into strict p from provider_state where provider = 'openai' for update;
-	if p_state = 'ok' and p.probe_token is distinct from p_token then
-		return p.state;
-	end if;
+	probing := p.probe_token is not distinct from p_token and p.probe_token is not null;
 	if p_state = 'ok' then
-		update provider_state set state = 'ok', blocked_until = null, consecutive = 0, probe_token = null,
-		       changed_at = clock_timestamp()
-		 where provider = 'openai';
-		return 'ok';
+		if probing then
+			update provider_state
+			   set state = 'ok', blocked_until = null, consecutive = 0, probe_token = null, changed_at = clock_timestamp()
+			 where provider = 'openai';
+		end if;
+		return case when probing then 'ok' else p.state end;
+	end if;
+	if p_state = 'unavailable' then
+		if p.state = 'ok' or not probing then
+			return p.state; -- trouble that is not about us: the job alone waits
+		end if;
+		p_state := p.state;
 	end if;
 	-- Calls that were under way when the first refusal came are one refusal, not many.
-	if p.state = 'ok' or p.probe_token = p_token then
+	if p.state = 'ok' or probing then
 		p.consecutive := p.consecutive + 1;
 	end if;
-	wait_ms := least(p_max_ms, p_base_ms * 2 ^ least(p.consecutive - 1, 20));
-	wait_ms := coalesce(p_wait_ms, wait_ms * (0.75 + random() / 4));
+	wait_ms := coalesce(p_wait_ms, backoff_ms(p.consecutive - 1, p_base_ms, p_max_ms));
 	update provider_state
 	   set state = p_state, consecutive = p.consecutive,
-	       blocked_until = greatest(case when p.probe_token is distinct from p_token then blocked_until end,
-	                                clock_timestamp() + make_interval(secs => (wait_ms / 1000)::double precision)),
-	       probe_token = case when p.probe_token is distinct from p_token then p.probe_token end,
+	       blocked_until = greatest(case when not probing then blocked_until end,
+	                                clock_timestamp() + make_interval(secs => wait_ms / 1000)),
+	       probe_token = case when not probing then p.probe_token end,
 	       changed_at = case when p.state = p_state then p.changed_at else clock_timestamp() end
 	 where provider = 'openai';
 	return p_state;
 end $$;
 comment on function provider_report(uuid, text, bigint, bigint, bigint) is
-    'What a call under lease p_token taught about the provider: ok, or a refusal with the wait it asked for (null: backoff)';
+    'What a call under lease p_token taught about the provider: ok, unavailable, or a refusal with the wait it asked for (null: backoff); the state after it';
 
 create function lock_invoice(p_tenant text, p_lock text, p_identity text, p_document uuid)
 returns boolean language plpgsql as $$

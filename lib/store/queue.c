@@ -22,7 +22,9 @@ static const char sql_renew[] =
     " where state = 'RUNNING' and lease_token = any ($1::uuid[])";
 
 static const char sql_release[] =
-    "select release_job($1, $2::uuid, $3::uuid, $4::bigint, $5, $6, $7::integer)";
+    "select release_job($1, $2::uuid, $3::uuid, $4::bigint, $5::bigint, $6::bigint, $7, $8, $9::integer)";
+
+static const char sql_hand_back[] = "select hand_back_job($1, $2::uuid, $3::uuid)";
 
 static const char sql_call[] =
     "select record_call($1, $2::uuid, $3::uuid, $4, $5::integer, $6, $7, $8::bigint, $9::bigint,"
@@ -206,10 +208,11 @@ static struct pg_query call_query(
 	};
 }
 
-enum rc queue_release(struct pg *pg, const struct queue_job *job, const struct queue_call *call,
-    int64_t delay_ms, const char *code, const char *detail, bool uses_attempt, struct err *e)
+enum rc queue_release(struct pg *pg, const struct config *cfg, const struct queue_job *job,
+    const struct queue_call *call, int64_t delay_ms, const char *code, const char *detail,
+    bool uses_attempt, struct err *e)
 {
-	char delay[NUMBER_TEXT];
+	char delay[NUMBER_TEXT], base[NUMBER_TEXT], max[NUMBER_TEXT];
 	struct call_text text;
 	struct pg_result *res[2] = { NULL, NULL };
 	struct pg_query q[2];
@@ -222,9 +225,10 @@ enum rc queue_release(struct pg *pg, const struct queue_job *job, const struct q
 		.sql = sql_release,
 		.tenant = job->tenant_id,
 		.expect = PG_EXPECT_ONE,
-		.n = 7,
+		.n = 9,
 		.params = { PG_TEXT(job->tenant_id), PG_TEXT(job->id), PG_TEXT(job->lease_token),
-		    PG_TEXT(number(delay, delay_ms)), PG_TEXT(code), PG_TEXT(detail),
+		    PG_TEXT(known(delay, delay_ms, -1)), PG_TEXT(number(base, cfg->retry_base_ms)),
+		    PG_TEXT(number(max, cfg->retry_max_ms)), PG_TEXT(code), PG_TEXT(detail),
 		    PG_TEXT(uses_attempt ? "1" : "0") },
 	};
 	rc = pg_run(pg, q, n, res, e);
@@ -232,6 +236,28 @@ enum rc queue_release(struct pg *pg, const struct queue_job *job, const struct q
 		rc = err_set(e, RC_NOT_FOUND, "lease_lost", "the lease was lost");
 	pg_result_free(res[0]);
 	pg_result_free(res[1]);
+	return rc;
+}
+
+enum rc queue_hand_back(
+    struct pg *pg, const struct queue_job *const jobs[], size_t n, struct err *e)
+{
+	struct pg_query *q = calloc(n + 1, sizeof *q);
+	enum rc rc;
+
+	if (q == NULL)
+		return err_no_memory(e);
+	for (size_t i = 0; i < n; i++)
+		q[i] = (struct pg_query){
+			.sql = sql_hand_back,
+			.tenant = jobs[i]->tenant_id,
+			.expect = PG_EXPECT_ONE,
+			.n = 3,
+			.params = { PG_TEXT(jobs[i]->tenant_id), PG_TEXT(jobs[i]->id),
+			    PG_TEXT(jobs[i]->lease_token) },
+		};
+	rc = pg_run(pg, q, n, NULL, e);
+	free(q);
 	return rc;
 }
 
@@ -335,19 +361,25 @@ enum rc queue_listen(struct pg *pg, const char *channel, struct err *e)
 	return pg_run(pg, &q, 1, NULL, e);
 }
 
-enum rc queue_provider_report(struct pg *pg, const struct queue_job *job, const char *state,
-    int64_t wait_ms, int64_t base_ms, int64_t max_ms, struct err *e)
+enum rc queue_provider_report(struct pg *pg, const struct config *cfg, const struct queue_job *job,
+    const char *state, int64_t wait_ms, char ret_state[QUEUE_STATE_TEXT], struct err *e)
 {
 	char wait[NUMBER_TEXT], base[NUMBER_TEXT], max[NUMBER_TEXT];
 	struct pg_query q = {
 		.sql = sql_provider,
+		.expect = PG_EXPECT_ONE,
 		.n = 5,
 		.params = { PG_TEXT(job->lease_token), PG_TEXT(state),
-		    PG_TEXT(known(wait, wait_ms, -1)), PG_TEXT(number(base, base_ms)),
-		    PG_TEXT(number(max, max_ms)) },
+		    PG_TEXT(known(wait, wait_ms, -1)), PG_TEXT(number(base, cfg->retry_base_ms)),
+		    PG_TEXT(number(max, cfg->retry_max_ms)) },
 	};
+	struct pg_result *res = NULL;
+	enum rc rc = pg_run(pg, &q, 1, &res, e);
 
-	return pg_run(pg, &q, 1, NULL, e);
+	if (rc == RC_OK)
+		copy(ret_state, QUEUE_STATE_TEXT, res, 0, 0);
+	pg_result_free(res);
+	return rc;
 }
 
 enum rc queue_heartbeat(struct pg *pg, const struct queue_worker *w, struct err *e)

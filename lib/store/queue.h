@@ -63,13 +63,18 @@ struct queue_call {
 };
 
 /*
- * Hand the job back, due after delay_ms, for the reason in code and detail; uses_attempt: the
- * document was at fault.  call (may be NULL) is recorded with it.
+ * Put the job back into the queue for the reason in code and detail, due after delay_ms (-1:
+ * backoff that grows with each time); uses_attempt: the document was at fault.  call (may be
+ * NULL) is recorded with it.
  * RC_NOT_FOUND "lease_lost": nothing was written.
  */
-enum rc queue_release(struct pg *pg, const struct queue_job *job, const struct queue_call *call,
-    int64_t delay_ms, const char *code, const char *detail, bool uses_attempt,
-    struct err *e) MUST_CHECK;
+enum rc queue_release(struct pg *pg, const struct config *cfg, const struct queue_job *job,
+    const struct queue_call *call, int64_t delay_ms, const char *code, const char *detail,
+    bool uses_attempt, struct err *e) MUST_CHECK;
+
+/* Undo the claims of n jobs, as if they had never been; those that were lost stay lost. */
+enum rc queue_hand_back(
+    struct pg *pg, const struct queue_job *const jobs[], size_t n, struct err *e) MUST_CHECK;
 
 /* A job's end. */
 struct queue_result {
@@ -98,13 +103,15 @@ enum rc queue_finish(struct pg *pg, const struct config *cfg, struct queue_resul
 enum rc queue_notify(
     struct pg *pg, const struct queue_job *const jobs[], size_t n, struct err *e) MUST_CHECK;
 
+#define QUEUE_STATE_TEXT 24
+
 /*
- * What a call under `job` taught about the provider: "ok", "rate_limited", "unauthorized" or
- * "quota_exhausted"; wait_ms is the wait that it asked for, -1: exponential backoff with jitter
- * from base_ms to max_ms.
+ * What a call under `job` taught about the provider: "ok", "unavailable", "rate_limited",
+ * "unauthorized" or "quota_exhausted"; wait_ms is the wait that it asked for, -1: backoff.
+ * ret_state is the provider's state after it.
  */
-enum rc queue_provider_report(struct pg *pg, const struct queue_job *job, const char *state,
-    int64_t wait_ms, int64_t base_ms, int64_t max_ms, struct err *e) MUST_CHECK;
+enum rc queue_provider_report(struct pg *pg, const struct config *cfg, const struct queue_job *job,
+    const char *state, int64_t wait_ms, char ret_state[QUEUE_STATE_TEXT], struct err *e) MUST_CHECK;
 
 struct queue_worker {
 	const char *id, *host, *config_hash;

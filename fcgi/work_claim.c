@@ -1,0 +1,117 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "openai/request.h"
+#include "work.h"
+
+void work_log(const struct task *t, enum log_level level, const char *event, const char *fmt, ...)
+{
+	const struct log_field fields[] = {
+		LOG_TEXT("trace_id", t->job.trace_id),
+		LOG_TEXT("tenant_id", t->job.tenant_id),
+		LOG_TEXT("job_id", t->job.id),
+		{ 0 },
+	};
+	char message[300];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(message, sizeof message, fmt, ap);
+	va_end(ap);
+	log_event(level, event, fields, "%s", message);
+}
+
+void work_drop(struct worker *w, struct task *t)
+{
+	struct task **at = &w->tasks;
+
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	w->n_tasks--;
+	openai_reply_clear(&t->reply);
+	openai_raw_clear(&t->raw);
+	record_clear(&t->record);
+	free(t);
+}
+
+enum rc work_submit(struct worker *w, struct task *t, int64_t budget, struct err *e)
+{
+	const struct queue_job *job = &t->job;
+	struct queue_document doc = { 0 };
+	struct buf body = { 0 };
+	enum rc rc = queue_documents(w->pg, &job, 1, &doc, e);
+
+	if (rc != RC_OK)
+		return rc;
+	struct openai_document sent = {
+		.bytes = doc.bytes, .len = doc.len, .media_type = doc.media_type
+	};
+	(void)snprintf(t->document_sha256, sizeof t->document_sha256, "%s", doc.sha256);
+	rc = openai_request_build(&body, &w->settings, &sent, budget, e);
+	queue_document_free(&doc);
+	if (rc == RC_OK)
+		rc = openai_client_submit(w->client, &body, t, e);
+	buf_free(&body);
+	return rc;
+}
+
+/* A claim whose call cannot even be started goes back; if that fails too, its lease ends. */
+static void hand_back(struct worker *w, struct task *t, const struct err *why)
+{
+	work_log(t, LOG_WARN_LEVEL, "job.released", "not started: %s", why->msg);
+	if (queue_release(w->pg, &w->app.cfg, &t->job, NULL, -1, why->code,
+		"the call could not be started", false, NULL) != RC_OK)
+		work_log(t, LOG_WARN_LEVEL, "job.lease", "left to its lease");
+	work_drop(w, t);
+}
+
+static void start(struct worker *w, const struct queue_job *job)
+{
+	struct task *t = calloc(1, sizeof *t);
+	struct err e = { 0 };
+
+	if (t == NULL)
+		return; /* its lease ends by itself */
+	t->job = *job;
+	t->next = w->tasks;
+	w->tasks = t;
+	w->n_tasks++;
+	if (t->job.lost_leases >= w->app.cfg.job_max_lost_leases)
+		work_fail(w, t, "worker_lost", "too many workers were lost with this document");
+	else if (work_submit(w, t, w->app.cfg.openai_max_completion_tokens, &e) != RC_OK)
+		hand_back(w, t, &e);
+}
+
+static void skipped(struct worker *w, const struct queue_job *job)
+{
+	const struct task t = { .job = *job };
+
+	work_log(&t, LOG_WARN_LEVEL, "job.skipped", "skipped: the pilot is off");
+	if (job->reply_channel[0] != '\0' && queue_notify(w->pg, &job, 1, NULL) != RC_OK)
+		work_log(&t, LOG_DEBUG_LEVEL, "job.notify", "nobody was told");
+}
+
+enum rc work_claim(struct worker *w, struct err *e)
+{
+	size_t free_places = (size_t)w->app.cfg.worker_concurrency - w->n_tasks;
+	/* Without a key nothing can be read, but the killed pilot's jobs still leave the queue. */
+	size_t limit = w->settings.api_key != NULL ? free_places : 0;
+	struct queue_job *jobs = NULL;
+	size_t n = 0;
+	enum rc rc;
+
+	w->more = false;
+	rc = queue_claim(w->pg, &w->app.cfg, w->id, limit, &jobs, &n, e);
+	if (rc != RC_OK)
+		return rc;
+	for (size_t i = 0; i < n; i++)
+		if (jobs[i].skipped)
+			skipped(w, &jobs[i]);
+		else
+			start(w, &jobs[i]);
+	w->more = n > 0 && n >= limit;
+	free(jobs);
+	return RC_OK;
+}

@@ -1,0 +1,234 @@
+/*
+ * worker: drains the queue (SPEC §4).  One thread and one loop: up to WORKER_CONCURRENCY calls
+ * to the provider in flight, one database connection.  More throughput = more workers.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/random.h"
+#include "work.h"
+
+enum { BEAT_MS = 5000, RETRY_MS = 200, STOP_MS = 8000 };
+
+static volatile sig_atomic_t stop_requested;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	stop_requested = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+
+	(void)sigemptyset(&sa.sa_mask);
+	(void)sigaction(SIGTERM, &sa, NULL);
+	(void)sigaction(SIGINT, &sa, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Say that this worker lives, and keep its jobs. */
+static enum rc beat(struct worker *w, struct err *e)
+{
+	const struct queue_worker me = {
+		.id = w->id,
+		.host = w->host,
+		.config_hash = w->app.config_hash,
+		.key_configured = w->settings.api_key != NULL,
+		.in_flight = w->n_tasks,
+	};
+	const struct queue_job **jobs;
+	size_t n = 0;
+	enum rc rc = queue_heartbeat(w->pg, &me, e);
+
+	if (rc != RC_OK || w->n_tasks == 0)
+		return rc;
+	jobs = calloc(w->n_tasks, sizeof *jobs);
+	if (jobs == NULL)
+		return err_no_memory(e);
+	for (const struct task *t = w->tasks; t != NULL; t = t->next)
+		jobs[n++] = &t->job;
+	rc = queue_renew(w->pg, jobs, n, w->app.cfg.job_lease_seconds, e);
+	free(jobs);
+	return rc;
+}
+
+/* LISTEN on a connection that is new.  Whatever was announced meanwhile is found by polling. */
+static enum rc listen_again(struct worker *w, uint64_t *generation, struct err *e)
+{
+	enum rc rc = RC_OK;
+
+	if (pg_generation(w->pg) == *generation && *generation != 0)
+		return RC_OK;
+	rc = queue_listen(w->pg, QUEUE_CHANNEL, e);
+	*generation = rc == RC_OK ? pg_generation(w->pg) : 0;
+	w->more = true;
+	return rc;
+}
+
+static bool announced(struct worker *w)
+{
+	char payload[8];
+	bool any = false;
+
+	while (pg_notification(w->pg, payload, sizeof payload))
+		any = true;
+	return any;
+}
+
+static void take_answers(struct worker *w)
+{
+	struct openai_done done;
+
+	while (openai_client_next(w->client, &done))
+		work_outcome(w, done.user, &done.raw);
+}
+
+static bool has_place(const struct worker *w)
+{
+	return w->n_tasks < (size_t)w->app.cfg.worker_concurrency;
+}
+
+struct rhythm {
+	int64_t next_beat, next_claim; /* clock_ms() */
+	uint64_t generation;
+	bool database_away;
+};
+
+static void note_database(struct rhythm *r, enum rc rc, const struct err *e)
+{
+	if ((rc != RC_OK) != r->database_away)
+		log_event(rc != RC_OK ? LOG_ERROR_LEVEL : LOG_INFO_LEVEL, "database", NULL, "%s",
+		    rc != RC_OK ? e->msg : "the database answers again");
+	r->database_away = rc != RC_OK;
+}
+
+/* What is due of the database's part. */
+static void tend(struct worker *w, struct rhythm *r)
+{
+	int64_t now = clock_ms(),
+		beat_ms = earlier(BEAT_MS, w->app.cfg.job_lease_seconds * 1000 / 3);
+	struct err e = { 0 };
+	enum rc rc = listen_again(w, &r->generation, &e);
+
+	if (rc == RC_OK && now >= r->next_beat) {
+		rc = beat(w, &e);
+		r->next_beat = now + beat_ms;
+	}
+	if (rc == RC_OK && has_place(w) && (w->more || now >= r->next_claim)) {
+		rc = work_claim(w, &e);
+		r->next_claim = clock_ms() + w->app.cfg.worker_poll_ms / 2 +
+				(int64_t)random_below((uint64_t)w->app.cfg.worker_poll_ms);
+	}
+	if (rc != RC_OK)
+		w->more = true;
+	note_database(r, rc, &e);
+}
+
+static int64_t patience(const struct worker *w, const struct rhythm *r)
+{
+	int64_t until = r->next_beat;
+
+	if (r->database_away)
+		return RETRY_MS;
+	if (has_place(w) && w->more)
+		return 0;
+	if (has_place(w))
+		until = earlier(until, r->next_claim);
+	until -= clock_ms();
+	return until > 0 ? until : 0;
+}
+
+static void loop(struct worker *w)
+{
+	struct rhythm r = { 0 };
+	struct err e = { 0 };
+
+	while (!stop_requested) {
+		tend(w, &r);
+		if (openai_client_poll(w->client, pg_fd(w->pg), (int)patience(w, &r), NULL, &e) !=
+		    RC_OK) {
+			log_error("provider.poll", "%s", e.msg);
+			(void)usleep(RETRY_MS * 1000);
+		}
+		w->more |= announced(w);
+		take_answers(w);
+		work_finish(w);
+	}
+}
+
+/* Calls under way are given up and their jobs handed back, with no attempt used. */
+static void stop(struct worker *w)
+{
+	int64_t deadline = clock_ms() + STOP_MS;
+	const struct queue_job **jobs = calloc(w->n_tasks + 1, sizeof *jobs);
+	size_t n = 0;
+	enum rc rc = RC_UNAVAILABLE;
+
+	log_info("stop", "stopping: %zu jobs in hand", w->n_tasks);
+	openai_client_cancel_all(w->client);
+	work_finish(w);
+	for (struct task *t = w->tasks; jobs != NULL && t != NULL; t = t->next)
+		jobs[n++] = &t->job;
+	while (jobs != NULL && n > 0 && rc != RC_OK && clock_ms() < deadline) {
+		rc = queue_hand_back(w->pg, jobs, n, NULL);
+		if (rc != RC_OK)
+			(void)usleep(RETRY_MS * 1000);
+	}
+	free(jobs);
+	while (w->tasks != NULL)
+		work_drop(w, w->tasks);
+	log_info("stop", "stopped, %zu jobs handed back", rc == RC_OK ? n : 0);
+}
+
+static enum rc set_up(struct worker *w, struct err *e)
+{
+	char unique[17];
+
+	if (gethostname(w->host, sizeof w->host - 1) != 0)
+		(void)snprintf(w->host, sizeof w->host, "unknown");
+	random_hex(unique, 8);
+	(void)snprintf(w->id, sizeof w->id, "%s-%d-%s", w->host, (int)getpid(), unique);
+	w->settings = openai_settings_from(&w->app.cfg);
+	w->pg = pg_new(w->app.cfg.database_url, "worker", w->app.cfg.db_timeout_ms);
+	if (w->pg == NULL)
+		return err_no_memory(e);
+	return openai_client_new(&w->settings, &w->client, e);
+}
+
+int main(int argc, char **argv)
+{
+	struct worker w = { 0 };
+	struct err e = { 0 };
+	int status =
+	    app_start(&w.app, "worker", "Reads queued invoices and audits them.", argc, argv);
+
+	if (status >= 0)
+		return status;
+	catch_signals();
+	status = EXIT_FAILURE;
+	if (set_up(&w, &e) == RC_OK) {
+		log_info("start.worker", "worker %s, %lld calls at a time", w.id,
+		    (long long)w.app.cfg.worker_concurrency);
+		loop(&w);
+		stop(&w);
+		status = EXIT_SUCCESS;
+	} else {
+		log_error("start.failed", "%s", e.msg);
+	}
+	openai_client_free(w.client);
+	pg_free(w.pg);
+	app_stop(&w.app);
+	return status;
+}
