@@ -150,14 +150,14 @@ static const struct {
 	bool (*applies)(const struct evidence *ev);
 	const char *check;
 } causes[] = {
-	{delta_is_taxes,       taxes_differ       },
-	{ delta_is_withheld,   withheld_differs   },
-	{ delta_is_prepaid,    prepaid_differs    },
-	{ delta_is_allowances, allowances_differ  },
-	{ delta_is_charges,    charges_differ     },
-	{ delta_is_a_line,     line_differs       },
-	{ lines_contradict,    lines_differ       },
-	{ taxes_contradict,    taxes_do_not_add_up},
+	{ delta_is_taxes, taxes_differ },
+	{ delta_is_withheld, withheld_differs },
+	{ delta_is_prepaid, prepaid_differs },
+	{ delta_is_allowances, allowances_differ },
+	{ delta_is_charges, charges_differ },
+	{ delta_is_a_line, line_differs },
+	{ lines_contradict, lines_differ },
+	{ taxes_contradict, taxes_do_not_add_up },
 };
 
 static const char *const general_checks[] = {

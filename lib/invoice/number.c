@@ -12,15 +12,15 @@ static const struct {
 	char as;
 	const char *chars;
 } folds[] = {
-	{'.',    "."									   },
-	{ ',',   ","									   },
-	{ '+',   "+"									   },
-	{ '(',   "("									   },
-	{ ')',   ")"									   },
-	{ ' ',   u8" \t\n\u00a0\u2007\u2008\u2009\u200a\u202f"                                 },
-	{ '\'',  u8"'\u02bc\u2018\u2019"						       },
-	{ '-',   u8"-\u2010\u2011\u2012\u2013\u2212"                                           },
-	{ AFFIX, u8"$%\u00a3\u00a5\u20a4\u20a6\u20a9\u20aa\u20ab\u20ac\u20b4\u20b9\u20ba\u20bd"},
+	{ '.', "." },
+	{ ',', "," },
+	{ '+', "+" },
+	{ '(', "(" },
+	{ ')', ")" },
+	{ ' ', u8" \t\n\u00a0\u2007\u2008\u2009\u200a\u202f" },
+	{ '\'', u8"'\u02bc\u2018\u2019" },
+	{ '-', u8"-\u2010\u2011\u2012\u2013\u2212" },
+	{ AFFIX, u8"$%\u00a3\u00a5\u20a4\u20a6\u20a9\u20aa\u20ab\u20ac\u20b4\u20b9\u20ba\u20bd" },
 };
 
 /* What stands between the ends that are still to be looked at, and what was taken off them. */

@@ -19,15 +19,15 @@ static const struct {
 	int deduction, priority;
 	enum incident_category category; /* of the incident whose primary flag it is */
 } specs[FLAG_COUNT] = {
-	{"EXTRACTION_FAILED",       SEVERITY_S1, 50, 5,  CATEGORY_EXTRACTION  },
-	{ "TOTAL_MISSING",          SEVERITY_S1, 50, 10, CATEGORY_COMPLETENESS},
-	{ "INVOICE_TOTAL_MISMATCH", SEVERITY_S2, 25, 35, CATEGORY_TOTALS      },
-	{ "DUPLICATE_INVOICE",      SEVERITY_S2, 25, 38, CATEGORY_DUPLICATE   },
-	{ "MISSING_FIELDS",         SEVERITY_S2, 20, 40, CATEGORY_COMPLETENESS},
-	{ "TAX_MISMATCH",           SEVERITY_S2, 15, 60, CATEGORY_TAX         },
-	{ "LINE_MISMATCH",          SEVERITY_S3, 10, 70, CATEGORY_NONE        },
-	{ "LOW_CONFIDENCE",         SEVERITY_S3, 10, 80, CATEGORY_NONE        },
-	{ "VALIDATION_WARNINGS",    SEVERITY_S3, 5,  90, CATEGORY_NONE        },
+	{ "EXTRACTION_FAILED", SEVERITY_S1, 50, 5, CATEGORY_EXTRACTION },
+	{ "TOTAL_MISSING", SEVERITY_S1, 50, 10, CATEGORY_COMPLETENESS },
+	{ "INVOICE_TOTAL_MISMATCH", SEVERITY_S2, 25, 35, CATEGORY_TOTALS },
+	{ "DUPLICATE_INVOICE", SEVERITY_S2, 25, 38, CATEGORY_DUPLICATE },
+	{ "MISSING_FIELDS", SEVERITY_S2, 20, 40, CATEGORY_COMPLETENESS },
+	{ "TAX_MISMATCH", SEVERITY_S2, 15, 60, CATEGORY_TAX },
+	{ "LINE_MISMATCH", SEVERITY_S3, 10, 70, CATEGORY_NONE },
+	{ "LOW_CONFIDENCE", SEVERITY_S3, 10, 80, CATEGORY_NONE },
+	{ "VALIDATION_WARNINGS", SEVERITY_S3, 5, 90, CATEGORY_NONE },
 };
 
 /* Called in the order of enum quality_code, which is that of the priorities. */
@@ -107,10 +107,10 @@ static void check_presence(const struct invoice *inv, struct quality *q)
 		const char *name;
 		bool missing;
 	} fields[] = {
-		{"seller",          missing(&inv->seller_name) && missing(&inv->seller_tax_id)},
-		{ "invoice_number", missing(&inv->invoice_number)                             },
-		{ "issue_date",     missing(&inv->issue_date)                                 },
-		{ "currency",       missing(&inv->currency)                                   },
+		{ "seller", missing(&inv->seller_name) && missing(&inv->seller_tax_id) },
+		{ "invoice_number", missing(&inv->invoice_number) },
+		{ "issue_date", missing(&inv->issue_date) },
+		{ "currency", missing(&inv->currency) },
 	};
 	struct quality_flag *f = NULL;
 

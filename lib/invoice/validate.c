@@ -9,13 +9,13 @@ static const struct {
 	unsigned warning;
 	const char *text;
 } texts[] = {
-	{WARN_IMPOSSIBLE_DATE,   "impossible date"                },
-	{ WARN_DUE_BEFORE_ISSUE, "due date before issue date"     },
-	{ WARN_PERIOD_REVERSED,  "period ends before it starts"   },
-	{ WARN_UNKNOWN_CURRENCY, "unknown currency"               },
-	{ WARN_SELLER_TAX_ID,    "impossible tax id of the seller"},
-	{ WARN_BUYER_TAX_ID,     "impossible tax id of the buyer" },
-	{ WARN_ETTN,             "ETTN is not a UUID"             },
+	{ WARN_IMPOSSIBLE_DATE, "impossible date" },
+	{ WARN_DUE_BEFORE_ISSUE, "due date before issue date" },
+	{ WARN_PERIOD_REVERSED, "period ends before it starts" },
+	{ WARN_UNKNOWN_CURRENCY, "unknown currency" },
+	{ WARN_SELLER_TAX_ID, "impossible tax id of the seller" },
+	{ WARN_BUYER_TAX_ID, "impossible tax id of the buyer" },
+	{ WARN_ETTN, "ETTN is not a UUID" },
 };
 
 /* Whether text has the form: '9' is a digit, 'x' a hexadecimal digit, the rest itself. */
