@@ -95,7 +95,7 @@ static const struct form_member buyer_members[] = {
 FORM_OF(buyer, struct invoice);
 
 static const struct form_member invoice_members[] = {
-	{.name = "seller", .type = FORM_OBJECT, .of = &seller},
+	{ .name = "seller", .type = FORM_OBJECT, .of = &seller },
 	{ .name = "buyer", .type = FORM_OBJECT, .of = &buyer },
 	FIELD(invoice_number, text_field, "Invoice number (BT-1), fatura no"),
 	FIELD(ettn, text_field, "ETTN, the UUID of a Turkish e-invoice"),

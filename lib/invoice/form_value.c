@@ -66,10 +66,10 @@ bool form_currency(const char *text, char out[FORM_CURRENCY_TEXT])
 	static const struct {
 		const char *printed, *code;
 	} signs[] = {
-		{"TL",   "TRY"},
-		{ "₺", "TRY"},
-		{ "€", "EUR"},
-		{ "$",   "USD"},
+		{ "TL", "TRY" },
+		{ "₺", "TRY" },
+		{ "€", "EUR" },
+		{ "$", "USD" },
 	};
 	char upper[FORM_CURRENCY_TEXT] = { 0 };
 

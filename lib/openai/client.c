@@ -6,90 +6,51 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include <curl/curl.h>
 
-#include "openai/headers.h"
-
-#define USER_AGENT "mizan"
-
-enum call_state { CALL_IDLE, CALL_RUNNING, CALL_ENDED };
-
-/* One place for a call.  Its easy handle is set up once and used again and again. */
-struct call {
-	enum call_state state;
-	CURL *easy; /* NULL until the place is first used */
-	char errbuf[CURL_ERROR_SIZE];
-	struct buf sent;
-	bool too_large;
-	struct openai_done done;
-};
+#include "openai/call.h"
 
 struct openai_client {
 	struct openai_settings settings; /* strings borrowed, as settings.h says */
 	CURLM *multi;
 	char *url;
 	struct curl_slist *headers;
-	struct call *calls;
+	struct openai_call *calls;
 	size_t n_calls, n_used;
 };
 
-/* A callback that returns less than n makes libcurl end the call. */
-static size_t take_body(char *bytes, size_t one, size_t n, void *arg)
+static bool add_header(struct curl_slist **list, const char *line)
 {
-	struct call *call = arg;
-	struct buf *body = &call->done.raw.body;
-	size_t left = body->max - body->len;
+	struct curl_slist *longer = curl_slist_append(*list, line);
 
-	(void)one;
-	call->too_large = n > left;
-	buf_add(body, bytes, call->too_large ? left : n);
-	return call->too_large || buf_broken(body) ? 0 : n;
+	if (longer != NULL)
+		*list = longer;
+	return longer != NULL;
 }
 
-static size_t take_header(char *bytes, size_t one, size_t n, void *arg)
+static bool add_key(struct curl_slist **list, const char *api_key)
 {
-	static const char status_line[] = "HTTP/";
-	struct openai_headers *headers = arg;
+	struct buf line;
+	bool ok;
 
-	(void)one;
-	/* an interim answer such as 100 Continue came before */
-	if (n >= sizeof status_line - 1 && memcmp(bytes, status_line, sizeof status_line - 1) == 0)
-		*headers = (struct openai_headers){ .date = "" };
-	openai_headers_add(headers, bytes, n);
-	return n;
+	buf_init(&line, SIZE_MAX / 2);
+	buf_addf(&line, "Authorization: Bearer %s", api_key);
+	ok = !buf_broken(&line) && add_header(list, buf_str(&line));
+	buf_free(&line);
+	return ok;
 }
 
+/* NULL: out of memory. */
 static struct curl_slist *header_list(const char *api_key)
 {
-	static const char *const fixed[] = {
-		"Content-Type: application/json", "Accept: application/json",
-		"Expect:", /* no 100-continue round trip */
-	};
 	struct curl_slist *list = NULL;
-	struct buf bearer;
 
-	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
-		struct curl_slist *longer = curl_slist_append(list, fixed[i]);
-
-		if (longer == NULL)
-			goto fail;
-		list = longer;
-	}
-	if (api_key != NULL) {
-		struct curl_slist *longer;
-
-		buf_init(&bearer, SIZE_MAX / 2);
-		buf_addf(&bearer, "Authorization: Bearer %s", api_key);
-		longer = buf_broken(&bearer) ? NULL : curl_slist_append(list, buf_str(&bearer));
-		buf_free(&bearer);
-		if (longer == NULL)
-			goto fail;
-		list = longer;
-	}
-	return list;
-fail:
+	if (add_header(&list, "Content-Type: application/json") &&
+	    add_header(&list, "Accept: application/json") &&
+	    add_header(&list, "Expect:") && /* no round trip for 100-continue */
+	    (api_key == NULL || add_key(&list, api_key)))
+		return list;
 	curl_slist_free_all(list);
 	return NULL;
 }
@@ -166,42 +127,8 @@ void openai_client_free(struct openai_client *c)
 	curl_global_cleanup();
 }
 
-/* What is the same for every call. */
-static CURL *new_easy(const struct openai_client *c, struct call *call)
-{
-	const struct openai_settings *s = &c->settings;
-	CURL *h = curl_easy_init();
-	bool ok = h != NULL;
-
-#define SET(option, value) (ok = ok && curl_easy_setopt(h, option, value) == CURLE_OK)
-	SET(CURLOPT_URL, c->url);
-	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, 2L);
-	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	SET(CURLOPT_HTTPHEADER, c->headers);
-	SET(CURLOPT_USERAGENT, USER_AGENT);
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)s->connect_timeout_ms);
-	SET(CURLOPT_TIMEOUT_MS, (long)s->timeout_ms);
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(CURLOPT_POST, 1L);
-	SET(CURLOPT_ERRORBUFFER, call->errbuf);
-	SET(CURLOPT_PRIVATE, call);
-	SET(CURLOPT_WRITEFUNCTION, take_body);
-	SET(CURLOPT_WRITEDATA, call);
-	SET(CURLOPT_HEADERFUNCTION, take_header);
-	SET(CURLOPT_HEADERDATA, &call->done.raw.headers);
-#undef SET
-	if (ok)
-		return h;
-	curl_easy_cleanup(h);
-	return NULL;
-}
-
 /* Give the place back: nothing of the call is left in it. */
-static void vacate(struct openai_client *c, struct call *call)
+static void vacate(struct openai_client *c, struct openai_call *call)
 {
 	buf_free(&call->sent);
 	openai_raw_clear(&call->done.raw);
@@ -209,24 +136,18 @@ static void vacate(struct openai_client *c, struct call *call)
 	c->n_used--;
 }
 
-static bool start(struct openai_client *c, struct call *call, const struct buf *body)
+static bool start(struct openai_client *c, struct openai_call *call, const struct buf *body)
 {
 	if (call->easy == NULL)
-		call->easy = new_easy(c, call);
-	if (call->easy == NULL)
-		return false;
-	call->too_large = false;
-	call->errbuf[0] = '\0';
-	buf_init(&call->done.raw.body, (size_t)c->settings.max_reply_bytes);
-	return curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, buf_str(body)) == CURLE_OK &&
-	       curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len) ==
-		   CURLE_OK &&
+		call->easy = openai_call_handle(call, &c->settings, c->url, c->headers);
+	return call->easy != NULL &&
+	       openai_call_prepare(call, body, (size_t)c->settings.max_reply_bytes) &&
 	       curl_multi_add_handle(c->multi, call->easy) == CURLM_OK;
 }
 
 enum rc openai_client_submit(struct openai_client *c, struct buf *body, void *user, struct err *e)
 {
-	struct call *call = c->calls;
+	struct openai_call *call = c->calls;
 
 	if (c->n_used == c->n_calls)
 		return err_set(
@@ -243,70 +164,13 @@ enum rc openai_client_submit(struct openai_client *c, struct buf *body, void *us
 	return RC_OK;
 }
 
-static enum openai_transport transport_of(CURLcode code, const struct call *call)
-{
-	switch (code) {
-	case CURLE_OK:
-		return OPENAI_ARRIVED;
-	case CURLE_OPERATION_TIMEDOUT:
-		return OPENAI_TIMED_OUT;
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_PROXY:
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-		return OPENAI_NOT_CONNECTED;
-	case CURLE_WRITE_ERROR:
-		return call->too_large ? OPENAI_TOO_LARGE : OPENAI_CLIENT_FAILED;
-	case CURLE_OUT_OF_MEMORY:
-	case CURLE_FAILED_INIT:
-	case CURLE_NOT_BUILT_IN:
-	case CURLE_URL_MALFORMAT:
-	case CURLE_BAD_FUNCTION_ARGUMENT:
-		return OPENAI_CLIENT_FAILED;
-	default: /* of some hundred codes, the rest speak of a connection that was there */
-		return OPENAI_CONNECTION_CUT;
-	}
-}
-
-/* libcurl may quote the peer in it: printable ASCII only, as much as fits. */
-static void note_failure(struct openai_raw *raw, const char *text)
-{
-	size_t n = 0;
-
-	for (; text[n] != '\0' && n < sizeof raw->failure - 1; n++)
-		raw->failure[n] = (char)(text[n] >= ' ' && text[n] <= '~' ? text[n] : '?');
-	raw->failure[n] = '\0';
-}
-
 static void conclude(struct openai_client *c, CURL *easy, CURLcode code)
 {
-	struct call *call = NULL;
-	struct openai_raw *raw;
-	curl_off_t microseconds = 0;
-	long status = 0;
+	struct openai_call *call = NULL;
 
 	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call);
-	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	(void)curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &microseconds);
 	(void)curl_multi_remove_handle(c->multi, easy);
-	buf_free(&call->sent);
-	raw = &call->done.raw;
-	raw->transport = transport_of(code, call);
-	raw->http_status = (int)status;
-	raw->received_at = (int64_t)time(NULL);
-	raw->duration_ms = microseconds / 1000;
-	if (code != CURLE_OK)
-		note_failure(
-		    raw, call->errbuf[0] != '\0' ? call->errbuf : curl_easy_strerror(code));
-	/* what is kept of a body that did not fit in memory is still a body */
-	raw->body.broken = false;
-	call->state = CALL_ENDED;
+	openai_call_conclude(call, code);
 }
 
 static enum rc move_on(struct openai_client *c, struct err *e)
@@ -323,7 +187,7 @@ static enum rc move_on(struct openai_client *c, struct err *e)
 	return RC_OK;
 }
 
-static const struct call *first_ended(const struct openai_client *c)
+static const struct openai_call *first_ended(const struct openai_client *c)
 {
 	for (size_t i = 0; i < c->n_calls; i++)
 		if (c->calls[i].state == CALL_ENDED)
@@ -355,8 +219,8 @@ enum rc openai_client_poll(
 
 bool openai_client_next(struct openai_client *c, struct openai_done *ret)
 {
-	const struct call *ended = first_ended(c);
-	struct call *call;
+	const struct openai_call *ended = first_ended(c);
+	struct openai_call *call;
 
 	if (ended == NULL)
 		return false;
@@ -375,7 +239,7 @@ size_t openai_client_in_flight(const struct openai_client *c)
 void openai_client_cancel_all(struct openai_client *c)
 {
 	for (size_t i = 0; i < c->n_calls; i++) {
-		struct call *call = &c->calls[i];
+		struct openai_call *call = &c->calls[i];
 
 		if (call->state == CALL_RUNNING)
 			(void)curl_multi_remove_handle(c->multi, call->easy);

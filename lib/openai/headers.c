@@ -109,11 +109,11 @@ static int64_t from_duration(const char *p)
 		const char *name;
 		double ms;
 	} units[] = {
-		{"ms", 1       }, /* before "m", which it starts with */
-		{ "s", 1000    },
-		{ "m", 60000   },
+		{ "ms", 1 }, /* before "m", which it starts with */
+		{ "s", 1000 },
+		{ "m", 60000 },
 		{ "h", 3600000 },
-		{ "d", 86400000},
+		{ "d", 86400000 },
 	};
 	double total = 0;
 

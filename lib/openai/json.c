@@ -90,14 +90,14 @@ static bool scan_utf8(struct scan *s)
 	static const struct {
 		unsigned char first_lo, first_hi, second_lo, second_hi, len;
 	} forms[] = {
-		{0xc2,  0xdf, 0x80, 0xbf, 2},
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3},
-		{ 0xe1, 0xec, 0x80, 0xbf, 3},
-		{ 0xed, 0xed, 0x80, 0x9f, 3},
-		{ 0xee, 0xef, 0x80, 0xbf, 3},
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4},
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4},
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4},
+		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
+		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
+		{ 0xed, 0xed, 0x80, 0x9f, 3 },
+		{ 0xee, 0xef, 0x80, 0xbf, 3 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
+		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
+		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
 	};
 
 	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
@@ -235,6 +235,14 @@ enum rc openai_json_parse(const char *text, size_t len, struct json_object **ret
 bool openai_json_add(struct json_object *object, const char *key, struct json_object *value)
 {
 	if (object != NULL && value != NULL && json_object_object_add(object, key, value) == 0)
+		return true;
+	json_object_put(value);
+	return false;
+}
+
+bool openai_json_append(struct json_object *list, struct json_object *value)
+{
+	if (list != NULL && value != NULL && json_object_array_add(list, value) == 0)
 		return true;
 	json_object_put(value);
 	return false;

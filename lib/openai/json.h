@@ -31,4 +31,7 @@ enum rc openai_json_parse(
  */
 bool openai_json_add(struct json_object *object, const char *key, struct json_object *value);
 
+/* Likewise, at the end of a list. */
+bool openai_json_append(struct json_object *list, struct json_object *value);
+
 #endif

@@ -78,18 +78,18 @@ static void judge_status(int status, const struct provider_error *pe, struct ope
 		enum openai_outcome outcome;
 		const char *reason;
 	} table[] = {
-		{400,  400, OPENAI_DOCUMENT_FAILED, "provider_rejected_document"},
-		{ 401, 401, OPENAI_UNAUTHORIZED,    "unauthorized"              },
-		{ 402, 402, OPENAI_QUOTA_EXHAUSTED, "quota_exhausted"           },
-		{ 403, 403, OPENAI_UNAUTHORIZED,    "unauthorized"              },
-		{ 404, 404, OPENAI_DOCUMENT_FAILED, "provider_rejected_document"},
-		{ 408, 408, OPENAI_UNAVAILABLE,     "provider_timeout"          },
-		{ 409, 409, OPENAI_UNAVAILABLE,     "provider_http_409"         },
-		{ 413, 413, OPENAI_DOCUMENT_FAILED, "provider_rejected_document"},
-		{ 415, 415, OPENAI_DOCUMENT_FAILED, "provider_rejected_document"},
-		{ 422, 422, OPENAI_DOCUMENT_FAILED, "provider_rejected_document"},
-		{ 429, 429, OPENAI_RATE_LIMITED,    "rate_limited"              },
-		{ 500, 599, OPENAI_UNAVAILABLE,     "provider_http_5xx"         },
+		{ 400, 400, OPENAI_DOCUMENT_FAILED, "provider_rejected_document" },
+		{ 401, 401, OPENAI_UNAUTHORIZED, "unauthorized" },
+		{ 402, 402, OPENAI_QUOTA_EXHAUSTED, "quota_exhausted" },
+		{ 403, 403, OPENAI_UNAUTHORIZED, "unauthorized" },
+		{ 404, 404, OPENAI_DOCUMENT_FAILED, "provider_rejected_document" },
+		{ 408, 408, OPENAI_UNAVAILABLE, "provider_timeout" },
+		{ 409, 409, OPENAI_UNAVAILABLE, "provider_http_409" },
+		{ 413, 413, OPENAI_DOCUMENT_FAILED, "provider_rejected_document" },
+		{ 415, 415, OPENAI_DOCUMENT_FAILED, "provider_rejected_document" },
+		{ 422, 422, OPENAI_DOCUMENT_FAILED, "provider_rejected_document" },
+		{ 429, 429, OPENAI_RATE_LIMITED, "rate_limited" },
+		{ 500, 599, OPENAI_UNAVAILABLE, "provider_http_5xx" },
 	};
 
 	set(r, OPENAI_UNAVAILABLE, "provider_http_unexpected");

@@ -35,7 +35,7 @@ struct openai_headers {
 
 struct openai_raw {
 	enum openai_transport transport;
-	char failure[160]; /* libcurl's words; "" when the answer arrived; holds no secret */
+	char failure[160]; /* what went wrong; "" when the answer arrived; no secret in it */
 	int http_status;   /* 0: none was received */
 	struct openai_headers headers;
 	struct buf body;     /* at most settings.max_reply_bytes; binary, from a stranger */

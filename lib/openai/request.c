@@ -52,10 +52,10 @@ struct part {
 #define DATA(media_type) media_type, "data:" media_type ";base64," SPOT
 
 static const struct part parts[] = {
-	{DATA("application/pdf"), "file",      "file_data", "filename", "invoice.pdf"},
-	{ DATA("image/png"),      "image_url", "url",       "detail",   "high"       },
-	{ DATA("image/jpeg"),     "image_url", "url",       "detail",   "high"       },
-	{ DATA("image/webp"),     "image_url", "url",       "detail",   "high"       },
+	{ DATA("application/pdf"), "file", "file_data", "filename", "invoice.pdf" },
+	{ DATA("image/png"), "image_url", "url", "detail", "high" },
+	{ DATA("image/jpeg"), "image_url", "url", "detail", "high" },
+	{ DATA("image/webp"), "image_url", "url", "detail", "high" },
 };
 
 static const struct part *part_of(const char *media_type)
@@ -69,15 +69,6 @@ static const struct part *part_of(const char *media_type)
 static bool add_string(struct json_object *object, const char *key, const char *value)
 {
 	return openai_json_add(object, key, json_object_new_string(value));
-}
-
-/* Append value, whose ownership is taken. */
-static bool append(struct json_object *list, struct json_object *value)
-{
-	if (list != NULL && value != NULL && json_object_array_add(list, value) == 0)
-		return true;
-	json_object_put(value);
-	return false;
 }
 
 /* object if all that was to be put in it is; else it is released. */
@@ -121,11 +112,11 @@ static struct json_object *message(const char *role, struct json_object *content
 static struct json_object *messages(const struct part *part)
 {
 	struct json_object *list = json_object_new_array(), *content = json_object_new_array();
-	bool ok = append(content, text_part("Transcribe this invoice."));
+	bool ok = openai_json_append(content, text_part("Transcribe this invoice."));
 
-	ok &= append(content, document_part(part));
-	ok &= append(list, message("system", json_object_new_string(instructions)));
-	ok &= append(list, message("user", content));
+	ok &= openai_json_append(content, document_part(part));
+	ok &= openai_json_append(list, message("system", json_object_new_string(instructions)));
+	ok &= openai_json_append(list, message("user", content));
 	return complete(list, ok);
 }
 
@@ -160,12 +151,16 @@ static struct json_object *body(const char *model, const struct part *part,
 static enum rc splice(
     struct buf *out, const char *text, const struct openai_document *doc, struct err *e)
 {
-	const char *spot = strstr(text, SPOT_ESCAPED), *rest = spot + strlen(SPOT_ESCAPED);
-	size_t encoded = (doc->len + 2) / 3 * 4;
-	size_t total = (size_t)(spot - text) + encoded + strlen(rest);
+	const char *spot = strstr(text, SPOT_ESCAPED), *rest;
+	size_t encoded = (doc->len + 2) / 3 * 4, total;
 	struct buf b;
 	char *room;
 
+	/* short of memory, json-c leaves gaps in what it writes, without a word */
+	if (spot == NULL)
+		return err_no_memory(e);
+	rest = spot + strlen(SPOT_ESCAPED);
+	total = (size_t)(spot - text) + encoded + strlen(rest);
 	buf_init(&b, total);
 	(void)buf_reserve(&b, total);
 	buf_add(&b, text, (size_t)(spot - text));

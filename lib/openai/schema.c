@@ -10,13 +10,13 @@ static struct json_object *schema_object(const struct form *form);
 static struct json_object *string_or_null(void)
 {
 	struct json_object *types = json_object_new_array();
+	bool ok = openai_json_append(types, json_object_new_string("string"));
 
-	if (types == NULL || json_object_array_add(types, json_object_new_string("string")) != 0 ||
-	    json_object_array_add(types, json_object_new_string("null")) != 0) {
-		json_object_put(types);
-		return NULL;
-	}
-	return types;
+	ok &= openai_json_append(types, json_object_new_string("null"));
+	if (ok)
+		return types;
+	json_object_put(types);
+	return NULL;
 }
 
 static struct json_object *schema_leaf(struct json_object *type)
@@ -63,11 +63,9 @@ static struct json_object *schema_member(const struct form_member *m)
 static bool add_member(
     const struct form_member *m, struct json_object *properties, struct json_object *required)
 {
-	struct json_object *schema = schema_member(m), *name = json_object_new_string(m->name);
-	bool ok = name != NULL && required != NULL && json_object_array_add(required, name) == 0;
+	struct json_object *schema = schema_member(m);
+	bool ok = openai_json_append(required, json_object_new_string(m->name));
 
-	if (!ok)
-		json_object_put(name);
 	if (m->meaning != NULL)
 		ok &= openai_json_add(schema, "description", json_object_new_string(m->meaning));
 	return openai_json_add(properties, m->name, schema) && ok;

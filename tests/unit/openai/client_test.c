@@ -149,6 +149,7 @@ static void large_answer_is_cut(void)
 	CU_ASSERT_EQUAL(done.raw.transport, OPENAI_TOO_LARGE);
 	CU_ASSERT_EQUAL(done.raw.http_status, 200);
 	CU_ASSERT_EQUAL(done.raw.body.len, MAX_REPLY);
+	CHECK_STR(done.raw.failure, "the body is over the maximum");
 	openai_raw_clear(&done.raw);
 	openai_client_free(c);
 	server_stop(&s);

@@ -1,0 +1,70 @@
+/*
+ * openai_reply_read() over anything.  The first line of an input says what the rest is:
+ * "content", the model's text, which goes into an envelope; or a number, the HTTP status of
+ * an answer whose body it is.  What is read must survive being written and read again.
+ */
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "fuzz/fuzz.h"
+#include "invoice/invoice_json.h"
+#include "openai/reply.h"
+
+static const char *text_of(struct json_object *json)
+{
+	return json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN);
+}
+
+/* Writing and reading is the identity on whatever was read. */
+static void check_round_trip(const struct invoice *inv)
+{
+	struct json_object *first, *second;
+	struct invoice again;
+
+	INVARIANT(invoice_to_json(inv, &first, NULL) == RC_OK);
+	INVARIANT(invoice_from_json(first, &again, NULL) == RC_OK);
+	INVARIANT(invoice_to_json(&again, &second, NULL) == RC_OK);
+	INVARIANT(strcmp(text_of(first), text_of(second)) == 0);
+	json_object_put(first);
+	json_object_put(second);
+	invoice_clear(&again);
+}
+
+static void add_envelope(struct buf *body, const char *content, size_t len)
+{
+	struct json_object *text = json_object_new_string_len(content, (int)len);
+
+	buf_addf(body, "{\"choices\":[{\"message\":{\"content\":%s}}]}",
+	    json_object_to_json_string(text));
+	json_object_put(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *text = (const char *)data, *newline = memchr(data, '\n', size);
+	size_t head = newline != NULL ? (size_t)(newline - text) : size;
+	size_t rest = newline != NULL ? size - head - 1 : 0;
+	struct openai_raw raw = { .received_at = 1800000000 };
+	struct openai_reply reply;
+	char word[16];
+
+	if (newline == NULL || head >= sizeof word)
+		return 0;
+	memcpy(word, text, head);
+	word[head] = '\0';
+	buf_init(&raw.body, SIZE_MAX / 2);
+	if (strcmp(word, "content") == 0) {
+		raw.http_status = 200;
+		add_envelope(&raw.body, newline + 1, rest);
+	} else {
+		raw.http_status = (int)(strtoul(word, NULL, 10) % 1000);
+		buf_add(&raw.body, newline + 1, rest);
+	}
+	INVARIANT(openai_reply_read(&raw, &reply, NULL) == RC_OK);
+	if (reply.outcome == OPENAI_OK)
+		check_round_trip(&reply.invoice);
+	openai_reply_clear(&reply);
+	openai_raw_clear(&raw);
+	return 0;
+}
