@@ -179,6 +179,7 @@ static void serve_connection(const struct loop *l, FCGX_Request *fr, int fd)
 		return;
 	}
 	fr->ipcFd = fd;
+	fr->keepConnection = 1; /* or the clean-up that FCGX_Accept_r begins with would close it */
 	if (FCGX_Accept_r(fr) != 0)
 		return; /* not FastCGI, or cut: libfcgi has closed it */
 	answer(l->server, fr);

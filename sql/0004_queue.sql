@@ -91,16 +91,17 @@ begin
 		return;
 	end if;
 	for c in
-		with due as (
-			(select tenant_id, id, 1 as lost from jobs
-			  where state = 'RUNNING' and lease_until < clock_timestamp()
-			  order by lease_until limit gate.allowed for update skip locked)
-			union all
-			(select tenant_id, id, 0 from jobs
-			  where state = 'QUEUED' and run_at <= clock_timestamp()
-			    and (pilot or smoke or tenant_id <> p_pilot_tenant)
-			  order by run_at limit gate.allowed for update skip locked)
-			limit gate.allowed
+		with lost as (
+			select tenant_id, id from jobs
+			 where state = 'RUNNING' and lease_until < clock_timestamp()
+			 order by lease_until limit gate.allowed for update skip locked
+		), queued as (
+			select tenant_id, id from jobs
+			 where state = 'QUEUED' and run_at <= clock_timestamp()
+			   and (pilot or smoke or tenant_id <> p_pilot_tenant)
+			 order by run_at limit gate.allowed for update skip locked
+		), due as (
+			select *, 1 as lost from lost union all select *, 0 from queued limit gate.allowed
 		)
 		update jobs j
 		   set state = 'RUNNING', lease_token = gen_random_uuid(),
@@ -220,10 +221,10 @@ end $$;
 comment on function lock_invoice(text, text, text, uuid) is
     'Makes the transaction the only one at work on this invoice; whether another document holds the same seller and number';
 
-create function open_incident(p_tenant text, p_job uuid, p_incident jsonb, p_pilot_limit integer,
+create function open_incident(p_tenant text, p_job uuid, p_incident json, p_pilot_limit integer,
     p_pilot_enabled boolean, out incident uuid, out action text) language plpgsql as $$
 declare
-	i incidents := jsonb_populate_record(null::incidents, p_incident);
+	i incidents := json_populate_record(null::incidents, p_incident);
 begin
 	if p_pilot_limit is not null and not (p_pilot_enabled and pilot_switched_on()) then
 		action := 'pilot_disabled';
@@ -254,16 +255,16 @@ begin
 	values (p_tenant, 'worker', 'incident.' || action, 'incident ' || incident,
 	        jsonb_build_object('job', p_job, 'category', i.category, 'severity', i.severity));
 end $$;
-comment on function open_incident(text, uuid, jsonb, integer, boolean) is
+comment on function open_incident(text, uuid, json, integer, boolean) is
     'Opens the incident, or counts it on the one that is open (24 h), or says which of the pilot''s limits skipped it; under lock_invoice(). p_pilot_limit null: not the pilot';
 
 create function finish_job(p_tenant text, p_job uuid, p_token uuid, p_state text, p_error_code text,
-    p_error_detail text, p_lock text, p_invoice jsonb, p_if_duplicate jsonb, p_pilot_limit integer,
+    p_error_detail text, p_lock text, p_invoice json, p_if_duplicate json, p_pilot_limit integer,
     p_pilot_enabled boolean, out done boolean, out incident_action text, out incident uuid,
     out pipeline_total_ms bigint) language plpgsql as $$
 declare
 	j   jobs;
-	row jsonb := p_invoice;
+	row json := p_invoice;
 	v   invoices;
 begin
 	update jobs
@@ -277,13 +278,13 @@ begin
 		return;
 	end if;
 	if lock_invoice(p_tenant, p_lock, p_invoice->>'identity', j.document_id) then
-		row := row || p_if_duplicate;
+		row := p_if_duplicate;
 	end if;
-	if jsonb_typeof(row->'incident') = 'object' and not j.smoke then
+	if json_typeof(row->'incident') = 'object' and not j.smoke then
 		select o.incident, o.action into incident, incident_action
 		  from open_incident(p_tenant, p_job, row->'incident', p_pilot_limit, p_pilot_enabled) o;
 	end if;
-	v := jsonb_populate_record(null::invoices, row);
+	v := json_populate_record(null::invoices, row);
 	v.tenant_id := p_tenant;
 	v.job_id := p_job;
 	v.document_id := j.document_id;
@@ -296,8 +297,8 @@ begin
 	insert into invoices values (v.*);
 	pipeline_total_ms := v.pipeline_total_ms;
 end $$;
-comment on function finish_job(text, uuid, uuid, text, text, text, text, jsonb, jsonb, integer, boolean) is
-    'Ends a job with its result and incident, all or nothing: p_invoice has the columns of invoices and the member incident, p_if_duplicate what differs when another document holds the same invoice. done is false when the lease was lost, and then nothing was written';
+comment on function finish_job(text, uuid, uuid, text, text, text, text, json, json, integer, boolean) is
+    'Ends a job with its result and incident, all or nothing: p_invoice has the columns of invoices and the member incident, p_if_duplicate the same for the case that another document holds the same invoice. done is false when the lease was lost, and then nothing was written';
 
 create function heartbeat(p_worker text, p_host text, p_pid integer, p_build_id text, p_config_hash text,
     p_key_configured boolean, p_in_flight integer) returns void language sql volatile as $$

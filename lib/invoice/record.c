@@ -140,93 +140,93 @@ static void add_source(struct json_object *row, const struct record_source *from
 	add(row, "extraction_ms", json_object_new_int64(from->extraction_ms));
 }
 
-/* Both documents as text, which end here; RC_INTERNAL when memory was short anywhere. */
-static enum rc finish(
-    struct json_object *row, struct json_object *duplicate, struct record *ret, struct err *e)
+/* Ends the row and gives its text; NULL: out of memory. */
+static char *as_text(struct json_object *row)
 {
-	const int how = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
-	const char *a = row != NULL ? json_object_to_json_string_ext(row, how) : NULL;
-	const char *b = duplicate != NULL ? json_object_to_json_string_ext(duplicate, how) : NULL;
+	const char *s = json_object_to_json_string_ext(
+	    row, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	char *copy = s != NULL ? strdup(s) : NULL;
 
-	ret->invoice_json = a != NULL ? strdup(a) : NULL;
-	ret->if_duplicate_json = b != NULL ? strdup(b) : NULL;
 	(void)json_object_put(row);
-	(void)json_object_put(duplicate);
-	if (ret->invoice_json != NULL && ret->if_duplicate_json != NULL)
+	return copy;
+}
+
+static enum rc complete(struct record *r, struct err *e)
+{
+	if (r->invoice_json != NULL && r->if_duplicate_json != NULL)
 		return RC_OK;
-	record_clear(ret);
+	record_clear(r);
 	return err_no_memory(e);
 }
 
-/* A document that tells nothing of itself is known by its bytes. */
-static void document_key(const struct record_source *from, char out[SHA256_TEXT])
+static char *read_row(const struct invoice *inv, const struct audit *a, const struct quality *q,
+    const struct record_source *from, const char *identity, const char *fingerprint)
 {
-	(void)snprintf(out, SHA256_TEXT, "%s", from->document_sha256);
-}
+	struct json_object *row = json_object_new_object(), *extraction = NULL;
 
-enum rc record_read(const struct invoice *inv, const struct thresholds *th,
-    const struct record_source *from, struct record *ret, struct err *e)
-{
-	struct json_object *row = json_object_new_object(), *duplicate = json_object_new_object();
-	struct json_object *extraction = NULL;
-	char identity[SHA256_TEXT], fingerprint[SHA256_TEXT];
-	bool identified = invoice_identity(inv, identity);
-	struct audit a;
-	struct quality q, q_duplicate;
-
-	*ret = (struct record){ 0 };
-	if (invoice_to_json(inv, &extraction, e) != RC_OK || row == NULL || duplicate == NULL) {
+	if (row == NULL || invoice_to_json(inv, &extraction, NULL) != RC_OK) {
 		(void)json_object_put(row);
-		(void)json_object_put(duplicate);
-		(void)json_object_put(extraction);
-		return err_no_memory(e);
+		return NULL;
 	}
-	if (!invoice_fingerprint(inv, fingerprint))
-		document_key(from, fingerprint);
-	memcpy(ret->lock, identified ? identity : fingerprint, SHA256_TEXT);
-	audit_invoice(inv, th, &a);
-	quality_evaluate(inv, &a, th, false, &q);
-	quality_evaluate(inv, &a, th, true, &q_duplicate);
-	ret->outcome = a.outcome;
-	ret->severity = a.severity;
-	ret->score = q.score;
-
-	add_audit(row, &a);
-	add_judgement(row, &q, &a, fingerprint);
-	add_judgement(duplicate, &q_duplicate, &a, fingerprint);
+	add_audit(row, a);
+	add_judgement(row, q, a, fingerprint);
 	add_source(row, from);
 	add(row, "seller_name", text(inv->seller_name.value));
 	add(row, "seller_tax_id", text(inv->seller_tax_id.value));
 	add(row, "invoice_number", text(inv->invoice_number.value));
 	add(row, "issue_date", text(inv->issue_date.value));
 	add(row, "currency", text(inv->currency.value));
-	add(row, "identity", text(identified ? identity : NULL));
+	add(row, "identity", text(identity));
 	add(row, "fingerprint", text(fingerprint));
 	add(row, "extraction", extraction);
-	return finish(row, duplicate, ret, e);
+	return as_text(row);
+}
+
+enum rc record_read(const struct invoice *inv, const struct thresholds *th,
+    const struct record_source *from, struct record *ret, struct err *e)
+{
+	char identity[SHA256_TEXT], fingerprint[SHA256_TEXT];
+	bool identified = invoice_identity(inv, identity);
+	struct audit a;
+	struct quality q, if_duplicate;
+
+	*ret = (struct record){ 0 };
+	/* A document that tells nothing of itself is known by its bytes. */
+	if (!invoice_fingerprint(inv, fingerprint))
+		(void)snprintf(fingerprint, sizeof fingerprint, "%s", from->document_sha256);
+	(void)snprintf(ret->lock, sizeof ret->lock, "%s", identified ? identity : fingerprint);
+	audit_invoice(inv, th, &a);
+	quality_evaluate(inv, &a, th, false, &q);
+	quality_evaluate(inv, &a, th, true, &if_duplicate);
+	ret->outcome = a.outcome;
+	ret->severity = a.severity;
+	ret->score = q.score;
+	ret->invoice_json = read_row(inv, &a, &q, from, identified ? identity : NULL, fingerprint);
+	ret->if_duplicate_json =
+	    read_row(inv, &a, &if_duplicate, from, identified ? identity : NULL, fingerprint);
+	return complete(ret, e);
 }
 
 enum rc record_failed(
     const char *reason, const struct record_source *from, struct record *ret, struct err *e)
 {
-	struct json_object *row = json_object_new_object(), *duplicate = json_object_new_object();
 	const struct audit a = { .outcome = AUDIT_FAILED };
+	struct json_object *row = json_object_new_object();
 	struct quality q;
 
 	*ret = (struct record){ .outcome = AUDIT_FAILED };
-	if (row == NULL || duplicate == NULL) {
-		(void)json_object_put(row);
-		(void)json_object_put(duplicate);
+	if (row == NULL)
 		return err_no_memory(e);
-	}
-	document_key(from, ret->lock);
+	(void)snprintf(ret->lock, sizeof ret->lock, "%s", from->document_sha256);
 	quality_extraction_failed(reason, &q);
 	ret->score = q.score;
 	add_audit(row, &a);
 	add_judgement(row, &q, &a, ret->lock);
 	add_source(row, from);
 	add(row, "fingerprint", text(ret->lock));
-	return finish(row, duplicate, ret, e);
+	ret->invoice_json = as_text(row);
+	ret->if_duplicate_json = ret->invoice_json != NULL ? strdup(ret->invoice_json) : NULL;
+	return complete(ret, e);
 }
 
 void record_clear(struct record *r)

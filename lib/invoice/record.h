@@ -16,8 +16,8 @@
 struct record {
 	char *invoice_json; /* columns of invoices, and the member `incident`: object or null */
 	/*
-	 * The members that are different when another document holds the same invoice.  Only the
-	 * database knows that, at the moment of writing; so both are judged beforehand.
+	 * The same for the case that another document holds the same invoice.  Only the database
+	 * knows that, at the moment of writing; so both are judged beforehand.
 	 */
 	char *if_duplicate_json;
 	char lock[SHA256_TEXT]; /* equal for invoices that must be written one after the other */

@@ -32,7 +32,7 @@ static const char sql_call[] =
 
 static const char sql_finish[] =
     "select done, incident_action, incident, pipeline_total_ms from finish_job($1, $2::uuid, $3::uuid,"
-    " $4, $5, $6, $7, $8::jsonb, $9::jsonb, $10::integer, $11::boolean)";
+    " $4, $5, $6, $7, $8::json, $9::json, $10::integer, $11::boolean)";
 
 /* Its own transaction, and not waited for on disk: NOTIFY serialises commits. */
 static const char sql_async[] = "select set_config('synchronous_commit', 'off', true)";

@@ -83,7 +83,7 @@ struct queue_result {
 	const char *error_code, *error_detail; /* NULL: SUCCEEDED; else FAILED */
 	const char *lock;         /* invoices with equal locks are finished one after the other */
 	const char *invoice_json; /* columns of invoices, and the member `incident` */
-	const char *if_duplicate_json; /* members that differ when the invoice is a duplicate */
+	const char *if_duplicate_json; /* the same for the case that another document holds it */
 
 	/* Filled by queue_finish(): */
 	bool done;                /* false: the lease was lost, nothing was written */
