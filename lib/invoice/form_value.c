@@ -218,10 +218,10 @@ static size_t bytes_of(const char *p, size_t len, size_t max)
 	return len;
 }
 
-char *form_text(const char *bytes, size_t n, size_t max, bool *ret_cut)
+char *form_text(const char *bytes, size_t n, size_t max)
 {
 	char *out = malloc(n + 1);
-	size_t len, from = 0, keep;
+	size_t len, from = 0;
 
 	if (out == NULL)
 		return NULL;
@@ -232,8 +232,6 @@ char *form_text(const char *bytes, size_t n, size_t max, bool *ret_cut)
 		from++;
 	len -= from;
 	memmove(out, out + from, len);
-	keep = bytes_of(out, len, max);
-	out[keep] = '\0';
-	*ret_cut = keep < len;
+	out[bytes_of(out, len, max)] = '\0';
 	return out;
 }

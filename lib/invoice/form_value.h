@@ -27,8 +27,8 @@ bool form_confidence(const char *number, int *ret);
 /*
  * Copy n bytes of UTF-8 to a new string: control characters other than newline and tab
  * become spaces, white space at either end goes, and what remains is cut after max
- * characters (*ret_cut).  NULL: out of memory.
+ * characters.  NULL: out of memory.
  */
-char *form_text(const char *bytes, size_t n, size_t max, bool *ret_cut);
+char *form_text(const char *bytes, size_t n, size_t max);
 
 #endif

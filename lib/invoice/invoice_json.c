@@ -182,9 +182,11 @@ static const char *not_canonical(enum form_type type)
 				    : "is not a currency";
 }
 
-/* Put text, whose memory is taken, or its canonical form at *at. */
-static enum rc store_text(
-    struct reader *r, const struct form_member *m, char *text, bool cut, char *at)
+/*
+ * Put text, whose memory is taken, or its canonical form at *at.  A text that was cut is
+ * longer than any that has a canonical form.
+ */
+static enum rc store_text(struct reader *r, const struct form_member *m, char *text, char *at)
 {
 	char out[DECIMAL_TEXT];
 
@@ -193,7 +195,7 @@ static enum rc store_text(
 		return RC_OK;
 	}
 	if (m->type != FORM_TEXT && m->type != FORM_EVIDENCE) {
-		bool ok = !cut && canonical(m->type, text, out);
+		bool ok = canonical(m->type, text, out);
 
 		free(text);
 		if (!ok)
@@ -210,18 +212,17 @@ static enum rc read_text(
     struct reader *r, const struct form_member *m, struct json_object *json, char *at)
 {
 	size_t max = m->type == FORM_EVIDENCE ? INVOICE_MAX_EVIDENCE : INVOICE_MAX_TEXT;
-	bool cut;
 	char *text;
 
 	if (json == NULL && m->nullable)
 		return RC_OK;
 	if (!json_object_is_type(json, json_type_string))
 		return broken(r, m->nullable ? "is neither a string nor null" : "is not a string");
-	text = form_text(
-	    json_object_get_string(json), (size_t)json_object_get_string_len(json), max, &cut);
+	text =
+	    form_text(json_object_get_string(json), (size_t)json_object_get_string_len(json), max);
 	if (text == NULL)
 		return err_no_memory(r->e);
-	return store_text(r, m, text, cut, at);
+	return store_text(r, m, text, at);
 }
 
 static enum rc read_confidence(struct reader *r, struct json_object *json, char *at)

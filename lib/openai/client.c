@@ -1,6 +1,5 @@
 #include "openai/client.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,10 +205,8 @@ enum rc openai_client_poll(
 		return rc;
 	if (first_ended(c) != NULL)
 		timeout_ms = 0;
-	errno = 0;
 	code = curl_multi_poll(c->multi, &extra, extra_fd >= 0, timeout_ms, NULL);
-	/* libcurl before 8.2 calls a signal unrecoverable when it polls no socket (issue 11135) */
-	if (code != CURLM_OK && !(code == CURLM_UNRECOVERABLE_POLL && errno == EINTR))
+	if (code != CURLM_OK)
 		return err_set(e, RC_INTERNAL, "curl_multi_poll", "%s", curl_multi_strerror(code));
 	rc = move_on(c, e);
 	if (rc == RC_OK && ret_extra_ready != NULL)

@@ -65,18 +65,18 @@ static void ways_to_end(void)
 		const char *act;
 		enum openai_transport transport;
 		int status;
-		const char *body, *request_id;
+		const char *body, *request_id, *retry_after;
 	} rows[] = {
-		{ __LINE__, "ok", OPENAI_ARRIVED, 200, "{\"choices\":1}", "req_ok" },
-		{ __LINE__, "continue", OPENAI_ARRIVED, 200, "{}", "late" },
-		{ __LINE__, "limited", OPENAI_ARRIVED, 429, "{}", "" },
-		{ __LINE__, "redirect", OPENAI_ARRIVED, 302, "", "" },
-		{ __LINE__, "slow", OPENAI_TIMED_OUT, 0, "", "" },
-		{ __LINE__, "cut", OPENAI_CONNECTION_CUT, 200, "{\"choi", "" },
+		{ __LINE__, "ok", OPENAI_ARRIVED, 200, "{\"choices\":1}", "req_ok", "" },
+		{ __LINE__, "continue", OPENAI_ARRIVED, 200, "{}", "late", "" },
+		{ __LINE__, "limited", OPENAI_ARRIVED, 429, "{}", "", "7" },
+		{ __LINE__, "redirect", OPENAI_ARRIVED, 302, "", "", "" },
+		{ __LINE__, "slow", OPENAI_TIMED_OUT, 0, "", "", "" },
+		{ __LINE__, "cut", OPENAI_CONNECTION_CUT, 200, "{\"choi", "", "" },
 		/* libcurl takes the end of the connection for that of the headers */
-		{ __LINE__, "cut_headers", OPENAI_ARRIVED, 429, "", "" },
-		{ __LINE__, "empty", OPENAI_CONNECTION_CUT, 0, "", "" },
-		{ __LINE__, "garbage", OPENAI_CONNECTION_CUT, 0, "", "" },
+		{ __LINE__, "cut_headers", OPENAI_ARRIVED, 429, "", "", "" },
+		{ __LINE__, "empty", OPENAI_CONNECTION_CUT, 0, "", "", "" },
+		{ __LINE__, "garbage", OPENAI_CONNECTION_CUT, 0, "", "", "" },
 	};
 	struct server s;
 
@@ -95,6 +95,7 @@ static void ways_to_end(void)
 		CHECK_ROW(done.raw.http_status == rows[i].status, rows[i].line, rows[i].act);
 		CHECK_STR_ROW(buf_str(&done.raw.body), rows[i].body, rows[i].line);
 		CHECK_STR_ROW(done.raw.headers.request_id, rows[i].request_id, rows[i].line);
+		CHECK_STR_ROW(done.raw.headers.retry_after, rows[i].retry_after, rows[i].line);
 		CHECK_ROW((done.raw.failure[0] == '\0') == (done.raw.transport == OPENAI_ARRIVED),
 		    rows[i].line, done.raw.failure);
 		CHECK_ROW(strstr(done.raw.failure, "sk-") == NULL, rows[i].line, "a secret");
@@ -132,6 +133,34 @@ static void request_is_what_the_api_takes(void)
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
 		CHECK_ROW(strstr(s.request, lines[i]) != NULL, __LINE__, lines[i]);
 	CU_ASSERT_PTR_NULL(strstr(s.request, "Expect:"));
+	openai_client_free(c);
+	server_stop(&s);
+}
+
+/* As large as documents are: no round trip for 100-continue, and all of it arrives. */
+static void large_request(void)
+{
+	size_t len = (size_t)3 << 20;
+	struct openai_client *c;
+	struct openai_done done;
+	struct server s;
+	struct buf body;
+	char *room;
+
+	CU_ASSERT_FATAL(server_start(&s));
+	c = client_for(s.port, "ok");
+	buf_init(&body, len);
+	room = buf_reserve(&body, len);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(room);
+	memset(room, 'y', len);
+	body.len = len;
+	CU_ASSERT_FATAL(openai_client_submit(c, &body, NULL, NULL) == RC_OK);
+	done = await(c);
+	CU_ASSERT_EQUAL(done.raw.http_status, 200);
+	CU_ASSERT_PTR_NULL(strstr(s.request, "Expect:"));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(s.request, "\r\n\r\n"));
+	CU_ASSERT_EQUAL(strspn(strstr(s.request, "\r\n\r\n") + 4, "y"), len);
+	openai_raw_clear(&done.raw);
 	openai_client_free(c);
 	server_stop(&s);
 }
@@ -238,6 +267,26 @@ static void cancelled_calls_are_silent(void)
 	openai_client_free(NULL);
 }
 
+/* Nobody waits while there is something to take. */
+static void ended_calls_do_not_wait(void)
+{
+	struct openai_client *c;
+	struct openai_done done;
+	struct server s;
+	int64_t start = now_ms();
+
+	CU_ASSERT_FATAL(server_start(&s));
+	c = client_for(s.port, "close");
+	submit(c, "{}", NULL);
+	for (int i = 0; i < 20; i++)
+		CU_ASSERT_EQUAL(openai_client_poll(c, -1, 1000, NULL, NULL), RC_OK);
+	CU_ASSERT_TRUE(now_ms() - start < 5000);
+	CU_ASSERT_TRUE(openai_client_next(c, &done));
+	openai_raw_clear(&done.raw);
+	openai_client_free(c);
+	server_stop(&s);
+}
+
 static void extra_fd_wakes(void)
 {
 	struct openai_client *c = client_for(1, "ok");
@@ -339,10 +388,12 @@ static void settings_come_from_config(void)
 const struct unit_test unit_tests[] = {
 	{ "ways to end", ways_to_end },
 	{ "the request is what the API takes", request_is_what_the_api_takes },
+	{ "a large request", large_request },
 	{ "a large answer is cut", large_answer_is_cut },
 	{ "refused connection", refused_connection },
 	{ "several at a time", several_at_a_time },
 	{ "cancelled calls are silent", cancelled_calls_are_silent },
+	{ "ended calls do not wait", ended_calls_do_not_wait },
 	{ "extra fd wakes", extra_fd_wakes },
 	{ "signal wakes", signal_wakes },
 	{ "settings are checked", settings_are_checked },

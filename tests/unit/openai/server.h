@@ -15,12 +15,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define SERVER_MAX_REQUEST ((size_t)4 << 20)
+
 struct server {
 	int fd;
 	unsigned port;
 	pthread_t thread;
 	/* written by the thread, read once the answer is in the client's hands */
-	char request[65536]; /* the latest one, headers and body */
+	char *request; /* the latest one, headers and body */
 	size_t request_len;
 	int connections;
 };
@@ -71,8 +73,8 @@ static inline bool server_receive(struct server *s, int fd)
 	s->request_len = 0;
 	while (s->request_len < want) {
 		const char *end, *length;
-		ssize_t n = recv(
-		    fd, s->request + s->request_len, sizeof s->request - 1 - s->request_len, 0);
+		ssize_t n =
+		    recv(fd, s->request + s->request_len, SERVER_MAX_REQUEST - s->request_len, 0);
 
 		if (n <= 0)
 			return false;
@@ -157,8 +159,10 @@ static inline int server_listen(unsigned *ret_port)
 static inline bool server_start(struct server *s)
 {
 	memset(s, 0, sizeof *s);
+	s->request = malloc(SERVER_MAX_REQUEST + 1);
 	s->fd = server_listen(&s->port);
-	return s->fd >= 0 && pthread_create(&s->thread, NULL, server_run, s) == 0;
+	return s->request != NULL && s->fd >= 0 &&
+	       pthread_create(&s->thread, NULL, server_run, s) == 0;
 }
 
 /* Every client must have been freed before, so that no connection holds the thread. */
@@ -167,6 +171,7 @@ static inline void server_stop(struct server *s)
 	(void)shutdown(s->fd, SHUT_RDWR);
 	(void)pthread_join(s->thread, NULL);
 	(void)close(s->fd);
+	free(s->request);
 }
 
 #endif
