@@ -92,6 +92,8 @@ static enum rc read_wishes(struct upload *u, struct err *e)
 	if (rc != RC_OK && rc != RC_NOT_FOUND)
 		return rc;
 	u->wait_ms = prefer.respond_async ? 0 : u->fp->app.cfg.sync_wait_ms;
+	if (prefer.respond_async)
+		http_response_header(u->cx->rs, "Preference-Applied", "respond-async");
 	if (prefer.wait_s >= 0 && (int64_t)prefer.wait_s * 1000 < u->wait_ms)
 		u->wait_ms = (int64_t)prefer.wait_s * 1000;
 	return query_bool(rq->query, "force", &u->force, e);

@@ -50,7 +50,7 @@ static enum rc failure(const PGresult *res, struct err *e)
 static bool is_prepared(const struct pg *pg, const char *sql, char name[24])
 {
 	(void)snprintf(name, 24, "s%p", (const void *)sql);
-	for (size_t i = 0; i < pg->n_prepared; i++)
+	for (size_t i = 0; i < pg->n_sent; i++)
 		if (pg->prepared[i] == sql)
 			return true;
 	return false;
@@ -69,14 +69,14 @@ static bool send_one(struct pg *pg, const struct pg_query *q, size_t *steps)
 		formats[i] = q->params[i].len > 0;
 	}
 	if (!is_prepared(pg, q->sql, name)) {
-		if (pg->n_prepared == PG_MAX_PREPARED) {
+		if (pg->n_sent == PG_MAX_PREPARED) {
 			*steps += 1;
 			return PQsendQueryParams(pg->conn, q->sql, (int)q->n, NULL, values, lengths,
 				   formats, q->binary_result) == 1;
 		}
 		if (PQsendPrepare(pg->conn, name, q->sql, (int)q->n, NULL) != 1)
 			return false;
-		pg->prepared[pg->n_prepared++] = q->sql;
+		pg->prepared[pg->n_sent++] = q->sql;
 		*steps += 1;
 	}
 	*steps += 1;
@@ -139,6 +139,9 @@ static enum rc collect_one(
 	if (so_far == RC_OK && PQresultStatus(res) != PGRES_COMMAND_OK &&
 	    PQresultStatus(res) != PGRES_TUPLES_OK)
 		rc = failure(res, e);
+	/* Of all commands only a Prepare has no tag. */
+	if (rc == RC_OK && PQcmdStatus(res)[0] == '\0')
+		pg->n_prepared++;
 	if (rc == RC_OK && ret != NULL)
 		*ret = res;
 	else
@@ -189,19 +192,11 @@ static enum rc collect(struct pg *pg, const struct pg_query *queries, size_t n,
 	return rc;
 }
 
-/* After a failure nobody knows which of the new statements were prepared: start afresh. */
-static void forget_prepared(struct pg *pg, size_t known)
-{
-	if (pg->conn != NULL && pg->n_prepared > known)
-		pg_drop(pg);
-}
-
 enum rc pg_run(
     struct pg *pg, const struct pg_query *queries, size_t n, struct pg_result *ret[], struct err *e)
 {
 	PGresult **results = calloc(n + 1, sizeof *results);
 	size_t *steps = calloc(n + 1, sizeof *steps);
-	size_t known;
 	enum rc rc = RC_INTERNAL;
 
 	if (results == NULL || steps == NULL) {
@@ -211,13 +206,11 @@ enum rc pg_run(
 	rc = pg_ensure(pg, e);
 	if (rc != RC_OK)
 		goto out;
-	known = pg->n_prepared;
+	pg->n_sent = pg->n_prepared;
 	if (send_all(pg, queries, n, steps))
 		rc = collect(pg, queries, n, steps, results, e);
 	else
 		rc = cut(pg, e, "the connection was cut while sending");
-	if (rc != RC_OK)
-		forget_prepared(pg, known);
 	for (size_t i = 0; i < n && rc == RC_OK && ret != NULL; i++) {
 		ret[i] = (struct pg_result *)results[i];
 		results[i] = NULL;
