@@ -247,3 +247,11 @@ bool openai_json_append(struct json_object *list, struct json_object *value)
 	json_object_put(value);
 	return false;
 }
+
+struct json_object *openai_json_complete(struct json_object *object, bool ok)
+{
+	if (ok)
+		return object;
+	json_object_put(object);
+	return NULL;
+}

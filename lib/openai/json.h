@@ -34,4 +34,7 @@ bool openai_json_add(struct json_object *object, const char *key, struct json_ob
 /* Likewise, at the end of a list. */
 bool openai_json_append(struct json_object *list, struct json_object *value);
 
+/* object when ok, all that was to be put into it being there; else it is released: NULL. */
+struct json_object *openai_json_complete(struct json_object *object, bool ok);
+
 #endif

@@ -71,15 +71,6 @@ static bool add_string(struct json_object *object, const char *key, const char *
 	return openai_json_add(object, key, json_object_new_string(value));
 }
 
-/* object if all that was to be put in it is; else it is released. */
-static struct json_object *complete(struct json_object *object, bool ok)
-{
-	if (ok)
-		return object;
-	json_object_put(object);
-	return NULL;
-}
-
 static struct json_object *document_part(const struct part *part)
 {
 	struct json_object *outer = json_object_new_object(), *inner = json_object_new_object();
@@ -88,7 +79,7 @@ static struct json_object *document_part(const struct part *part)
 	ok &= add_string(inner, part->data, part->url);
 	ok &= add_string(outer, "type", part->type);
 	ok &= openai_json_add(outer, part->type, inner);
-	return complete(outer, ok);
+	return openai_json_complete(outer, ok);
 }
 
 static struct json_object *text_part(const char *text)
@@ -97,7 +88,7 @@ static struct json_object *text_part(const char *text)
 	bool ok = add_string(part, "type", "text");
 
 	ok &= add_string(part, "text", text);
-	return complete(part, ok);
+	return openai_json_complete(part, ok);
 }
 
 static struct json_object *message(const char *role, struct json_object *content)
@@ -106,7 +97,7 @@ static struct json_object *message(const char *role, struct json_object *content
 	bool ok = add_string(m, "role", role);
 
 	ok &= openai_json_add(m, "content", content);
-	return complete(m, ok);
+	return openai_json_complete(m, ok);
 }
 
 static struct json_object *messages(const struct part *part)
@@ -117,7 +108,7 @@ static struct json_object *messages(const struct part *part)
 	ok &= openai_json_append(content, document_part(part));
 	ok &= openai_json_append(list, message("system", json_object_new_string(instructions)));
 	ok &= openai_json_append(list, message("user", content));
-	return complete(list, ok);
+	return openai_json_complete(list, ok);
 }
 
 static struct json_object *response_format(struct json_object *schema)
@@ -129,7 +120,7 @@ static struct json_object *response_format(struct json_object *schema)
 	ok &= openai_json_add(named, "schema", schema);
 	ok &= add_string(format, "type", "json_schema");
 	ok &= openai_json_add(format, "json_schema", named);
-	return complete(format, ok);
+	return openai_json_complete(format, ok);
 }
 
 /* The whole body, with SPOT for the document. */
@@ -144,7 +135,7 @@ static struct json_object *body(const char *model, const struct part *part,
 	ok &= openai_json_add(
 	    b, "max_completion_tokens", json_object_new_int64(max_completion_tokens));
 	ok &= openai_json_add(b, "store", json_object_new_boolean(false));
-	return complete(b, ok);
+	return openai_json_complete(b, ok);
 }
 
 /* text with the document's base64 in the place of SPOT, in one allocation. */

@@ -13,30 +13,21 @@ static struct json_object *string_or_null(void)
 	bool ok = openai_json_append(types, json_object_new_string("string"));
 
 	ok &= openai_json_append(types, json_object_new_string("null"));
-	if (ok)
-		return types;
-	json_object_put(types);
-	return NULL;
+	return openai_json_complete(types, ok);
 }
 
 static struct json_object *schema_leaf(struct json_object *type)
 {
 	struct json_object *schema = json_object_new_object();
 
-	if (openai_json_add(schema, "type", type))
-		return schema;
-	json_object_put(schema);
-	return NULL;
+	return openai_json_complete(schema, openai_json_add(schema, "type", type));
 }
 
 static struct json_object *schema_list(const struct form *form)
 {
 	struct json_object *schema = schema_leaf(json_object_new_string("array"));
 
-	if (openai_json_add(schema, "items", schema_object(form)))
-		return schema;
-	json_object_put(schema);
-	return NULL;
+	return openai_json_complete(schema, openai_json_add(schema, "items", schema_object(form)));
 }
 
 static struct json_object *schema_member(const struct form_member *m)
@@ -83,10 +74,7 @@ static struct json_object *schema_object(const struct form *form)
 	ok &= openai_json_add(schema, "properties", properties);
 	ok &= openai_json_add(schema, "required", required);
 	ok &= openai_json_add(schema, "additionalProperties", json_object_new_boolean(false));
-	if (ok)
-		return schema;
-	json_object_put(schema);
-	return NULL;
+	return openai_json_complete(schema, ok);
 }
 
 enum rc openai_schema(struct json_object **ret, struct err *e)
