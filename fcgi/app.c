@@ -68,7 +68,7 @@ static int read_command_line(
 	return -1;
 }
 
-static bool load_config(struct app *app)
+static bool load_config(struct app *app, bool check_only)
 {
 	struct buf problems, json;
 	bool ok;
@@ -78,7 +78,9 @@ static bool load_config(struct app *app)
 	if (!ok) {
 		(void)fprintf(
 		    stderr, "%s: invalid configuration: %s\n", app->process, buf_str(&problems));
-		log_error("config.invalid", "Config validation failed: %s", buf_str(&problems));
+		if (!check_only)
+			log_error(
+			    "config.invalid", "Config validation failed: %s", buf_str(&problems));
 	}
 	buf_free(&problems);
 	if (!ok)
@@ -132,7 +134,7 @@ int app_start(struct app *app, const char *process, const char *summary, int arg
 	status = read_command_line(app, summary, argc, argv, &check_only);
 	if (status >= 0)
 		return status;
-	if (!load_config(app)) {
+	if (!load_config(app, check_only)) {
 		app_stop(app);
 		return EXIT_USAGE;
 	}
