@@ -236,6 +236,11 @@ enum rc upload_post(struct route_context *cx, struct err *e)
 	random_uuid(u.job_id);
 	hub_enter(u.fp->hub, &w, u.job_id);
 	rc = accept_file(&u, e);
+	if (rc == RC_OK && u.accepted.duplicate) {
+		/* It is the other job's end that wakes us. */
+		hub_leave(u.fp->hub, &w);
+		hub_enter(u.fp->hub, &w, u.accepted.job_id);
+	}
 	if (rc == RC_OK)
 		rc = wait_for_end(&u, &w, &job, e);
 	hub_leave(u.fp->hub, &w);
