@@ -266,6 +266,17 @@ class Stack:
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
 
+    @contextlib.contextmanager
+    def stopped(self, name):
+        """The process ended, and not started again before the end of the block."""
+        supervisor = self.pid(f"{name}.supervisor")
+        os.kill(supervisor, signal.SIGTERM)
+        wait_for(lambda: self.pid(f"{name}.supervisor") is None, 40, f"the end of {name}")
+        try:
+            yield
+        finally:
+            self.restart(name)
+
     # --- Logs
 
     def log_text(self, name):
