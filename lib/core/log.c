@@ -9,6 +9,7 @@
 #include <json-c/json.h>
 
 #include "core/clock.h"
+#include "core/utf8.h"
 
 enum { MAX_LINE = 8192, MAX_MESSAGE = 1024 };
 
@@ -27,7 +28,12 @@ void log_init(const char *name)
 
 static void add_text(struct json_object *line, const char *name, const char *text)
 {
-	(void)json_object_object_add(line, name, json_object_new_string(text));
+	struct buf clean;
+
+	buf_init(&clean, strlen(text) * strlen(UTF8_REPLACEMENT));
+	utf8_clean(&clean, text);
+	(void)json_object_object_add(line, name, json_object_new_string(buf_str(&clean)));
+	buf_free(&clean);
 }
 
 static void add_fields(struct json_object *line, const struct log_field *f)

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "http/utf8.h"
+#include "core/utf8.h"
 
 struct range {
 	uint32_t first, last;

@@ -1,8 +1,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/utf8.h"
 #include "http/response.h"
-#include "http/utf8.h"
 
 static const struct {
 	int status;
@@ -87,24 +87,13 @@ static void add_member(struct json_object *doc, const char *name, struct json_ob
 		json_object_put(value);
 }
 
-/* An err's message may be cut amid a character, and JSON is UTF-8 (RFC 8259 §8.1). */
 static struct json_object *utf8_string(const char *s)
 {
 	struct json_object *string;
-	const char *end = s + strlen(s);
 	struct buf clean;
 
-	buf_init(&clean, (size_t)(end - s) * strlen(UTF8_REPLACEMENT));
-	while (s < end) {
-		uint32_t c;
-		size_t length = utf8_decode(s, (size_t)(end - s), &c);
-
-		if (length > 0)
-			buf_add(&clean, s, length);
-		else
-			buf_adds(&clean, UTF8_REPLACEMENT);
-		s += length > 0 ? length : 1;
-	}
+	buf_init(&clean, strlen(s) * strlen(UTF8_REPLACEMENT));
+	utf8_clean(&clean, s);
 	string = json_object_new_string(buf_str(&clean));
 	buf_free(&clean);
 	return string;

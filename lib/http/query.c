@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/utf8.h"
+#include "core/utf8.h"
 
 enum { MAX_NAME = 256, MAX_NUMBER = 24 };
 

@@ -9,7 +9,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "http/tenant.h"
-#include "http/utf8.h"
+#include "core/utf8.h"
 #include "http/uuid.h"
 
 /* Cut the next line off *rest, as a string of its own for the sanitizer to guard. */

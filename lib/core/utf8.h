@@ -1,12 +1,14 @@
 /*
  * UTF-8, character by character (RFC 3629).
  */
-#ifndef MIZAN_HTTP_UTF8_H
-#define MIZAN_HTTP_UTF8_H
+#ifndef MIZAN_CORE_UTF8_H
+#define MIZAN_CORE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "core/buf.h"
 
 #define UTF8_REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 
@@ -21,5 +23,11 @@ size_t utf8_decode(const char *p, size_t n, uint32_t *code_point);
 
 /* A control character of C0 or C1, or DEL? */
 bool utf8_is_control(uint32_t code_point);
+
+/*
+ * Append s with each byte that is no part of a character as U+FFFD: JSON is UTF-8 (RFC 8259
+ * §8.1), and a message may be cut amid a character.  At most three times its length.
+ */
+void utf8_clean(struct buf *out, const char *s);
 
 #endif
