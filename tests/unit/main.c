@@ -1,4 +1,7 @@
-/* Runs the unit_tests[] of one test file; exit status 1 when any check failed. */
+/*
+ * Runs the unit_tests[] of one test file; exit status 1 when any check failed.  Each test that
+ * was skipped has a line "skipped: TEST: WHY".
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +19,18 @@ void check_str(const char *got, const char *want, unsigned line, const char *fil
 	(void)CU_assertImplementation(ok, line, what, file, "", CU_FALSE);
 }
 
+void unit_skip(const char *why)
+{
+	(void)printf("\nskipped: %s: %s\n", CU_get_current_test()->pName, why);
+}
+
+static int skip_all(const char *why)
+{
+	for (const struct unit_test *t = unit_tests; t->name != NULL; t++)
+		(void)printf("skipped: %s: %s\n", t->name, why);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = strrchr(argv[0], '/');
@@ -23,6 +38,8 @@ int main(int argc, char **argv)
 	unsigned failures;
 
 	(void)argc;
+	if (unit_missing != NULL && unit_missing() != NULL)
+		return skip_all(unit_missing());
 	if (CU_initialize_registry() != CUE_SUCCESS)
 		return 2;
 	suite = CU_add_suite(name != NULL ? name + 1 : argv[0], NULL, NULL);

@@ -17,6 +17,15 @@ struct unit_test {
 /* Ends with a row whose name is NULL. */
 extern const struct unit_test unit_tests[];
 
+/*
+ * A program that needs what may be missing (a database) defines this: why its tests cannot run
+ * here, or NULL when they can.
+ */
+const char *unit_missing(void) __attribute__((weak));
+
+/* Leave a test for want of something: it counts as skipped unless a check of it failed. */
+void unit_skip(const char *why);
+
 /* Check a table's row: `what` and the row's own line stand in the report. */
 #define CHECK_ROW(ok, line, what)                                                                  \
 	(void)CU_assertImplementation((ok), (line), (what), __FILE__, __func__, CU_FALSE)
