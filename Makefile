@@ -73,6 +73,10 @@ $(B)/bin/openai_sim: $(patsubst %.c,$(B)/%.o,$(wildcard tests/openai_sim/*.c)) $
 	@mkdir -p $(@D)
 	$(CC) $(LINK) -o $@ $^ -lmicrohttpd $(LIBS)
 
+$(B)/bin/hello: $(B)/tests/bench/hello.o
+	@mkdir -p $(@D)
+	$(CC) $(LINK) -o $@ $^ $(LIBS)
+
 $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(B)/tests/unit/main.o $(LIB)
 	$(CC) $(LINK) -o $@ $^ -lcunit $(LIBS)
 
@@ -103,6 +107,11 @@ stop: ## stop what `make run` started; its data stays in build/run
 test: ## build and run every test; the last line counts them
 	@scripts/test
 
+bench: ## measure against yardsticks in the same run: a table of ratios
+	@scripts/deps --bench
+	@$(SUBMAKE) -s all $(B)/bin/hello
+	@tests/bench/run
+
 lint: ## layering rules, formatter, length budget, headers, shell scripts, systemd units
 	@scripts/lint
 
@@ -132,6 +141,6 @@ clean: ## stop the stack of `make run` and remove build/, its data included
 	rm -rf build
 
 FORCE:
-.PHONY: all units help run stop test lint coverage fuzz format install uninstall clean FORCE
+.PHONY: all units help run stop test bench lint coverage fuzz format install uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

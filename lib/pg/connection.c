@@ -57,10 +57,14 @@ bool pg_wait_socket(PGconn *conn, short events, int64_t deadline)
 	}
 }
 
-/* Ours have the last word over the URL's: every wait has an end (SPEC §4, ARCHITECTURE). */
+/*
+ * Ours have the last word over the URL's: every wait has an end (SPEC §4, ARCHITECTURE).
+ * Plans are made once for a connection, often while a table is still empty, and kept: so the
+ * index is preferred from the start, and JIT kept from judging plans by that penalty.
+ */
 static PGconn *start(const struct pg *pg)
 {
-	char options[160], timeout_s[16], timeout_ms[16];
+	char options[256], timeout_s[16], timeout_ms[16];
 	const char *const names[] = { "dbname", "application_name", "client_encoding", "options",
 		"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
 		"tcp_user_timeout", NULL };
@@ -71,7 +75,7 @@ static PGconn *start(const struct pg *pg)
 	(void)snprintf(timeout_ms, sizeof timeout_ms, "%d", (int)pg->timeout_ms);
 	(void)snprintf(options, sizeof options,
 	    "-c statement_timeout=%s -c lock_timeout=%s -c idle_in_transaction_session_timeout=%s "
-	    "-c timezone=UTC",
+	    "-c timezone=UTC -c enable_seqscan=off -c jit=off",
 	    timeout_ms, timeout_ms, timeout_ms);
 	return PQconnectStartParams(names, values, 1);
 }

@@ -72,6 +72,24 @@ static enum MHD_Result send_bad_key(const struct call *c)
 	return error_send(c, 401, &text);
 }
 
+/*
+ * "@SHA256@" in an answer stands for the first eight digits of the document's SHA-256, so that
+ * one default answer can be a different invoice for every document.
+ */
+static void stamp(char *text, size_t len, const struct sha256 *sha)
+{
+	static const char mark[] = "@SHA256@";
+	static const char digits[] = "0123456789abcdef";
+	char *at;
+
+	while ((at = memmem(text, len, mark, sizeof mark - 1)) != NULL) {
+		for (size_t i = 0; i < sizeof mark - 1; i++)
+			at[i] = digits[(sha->b[i / 2] >> (i % 2 == 0 ? 4 : 0)) & 15];
+		len -= (size_t)(at - text);
+		text = at;
+	}
+}
+
 /* The body of a completion. */
 static void write_completion(
     struct buf *out, const struct check_request *rq, const struct answer *a)
@@ -93,6 +111,7 @@ static void write_completion(
 	buf_adds(out, json_object_to_json_string_ext(model, JSON_C_TO_STRING_NOSLASHESCAPE));
 	buf_adds(out, ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",");
 	buf_add(out, a->message, a->message_len);
+	stamp(out->p + out->len - a->message_len, a->message_len, &rq->document.sha);
 	buf_addf(out,
 	    ",\"annotations\":[]},\"logprobs\":null,\"finish_reason\":\"%s\"}],"
 	    "\"usage\":{\"prompt_tokens\":%zu,\"completion_tokens\":%zu,\"total_tokens\":%zu,"
