@@ -149,6 +149,7 @@ static void *member(const struct config *cfg, const struct config_key *k)
 static void set(
     struct config *cfg, const struct config_key *k, const char *text, struct buf *problems)
 {
+	const long long one = k->type == CONFIG_DECIMAL ? CONFIG_DECIMAL_ONE : 1;
 	struct buf b;
 	int64_t v = 0;
 	bool ok = true, in_range = true;
@@ -165,7 +166,8 @@ static void set(
 	case CONFIG_DECIMAL:
 		ok = k->type == CONFIG_INT ? parse_int(text, &v) : parse_decimal(text, &v);
 		in_range = v >= k->min && v <= k->max;
-		*(int64_t *)member(cfg, k) = v;
+		if (ok && in_range)
+			*(int64_t *)member(cfg, k) = v;
 		break;
 	}
 	if (ok && in_range)
@@ -179,8 +181,7 @@ static void set(
 		buf_addf(&b, "%s must be a %s", k->name,
 		    k->type == CONFIG_INT ? "whole number" : "number with at most four decimals");
 	else
-		buf_addf(&b, "%s must be from %lld to %lld", k->name, (long long)k->min,
-		    (long long)k->max);
+		buf_addf(&b, "%s must be from %lld to %lld", k->name, k->min / one, k->max / one);
 	problem(problems, buf_str(&b));
 	buf_free(&b);
 }
@@ -246,6 +247,9 @@ enum rc config_load(struct config *cfg, config_source *source, void *arg, struct
 		const char *text = source(keys[i].name, arg);
 		if (text == NULL || text[0] == '\0')
 			text = keys[i].dflt;
+		/* A bad number leaves the default, so that it breaks no invariant besides. */
+		if (keys[i].type == CONFIG_INT || keys[i].type == CONFIG_DECIMAL)
+			set(&c, &keys[i], keys[i].dflt, problems);
 		if (text != NULL)
 			set(&c, &keys[i], text, problems);
 	}
