@@ -106,6 +106,13 @@ static void test_reserve(void)
 	buf_free(&b);
 }
 
+/* An allocation that is refused must not end the sanitized program. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
 static void test_no_memory(void)
 {
 	struct buf b;

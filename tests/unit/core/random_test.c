@@ -14,7 +14,7 @@ static void test_bytes(void)
 	CU_ASSERT(memcmp(a, b, sizeof a) != 0);
 	for (size_t i = 0; i < sizeof a; i++)
 		for (unsigned bit = 0; bit < 8; bit++)
-			ones += a[i] >> bit & 1u;
+			ones += ((unsigned)a[i] >> bit) & 1U;
 	CU_ASSERT(ones > 1000 && ones < 1400); /* 1200 expected, deviation 25 */
 	random_bytes(a, 0);
 }
