@@ -106,10 +106,10 @@ enum rc hub_start(struct hub **ret, const struct config *cfg, struct err *e)
 	hub->pg = pg_new(cfg->database_url, "full_process listener", cfg->db_timeout_ms);
 	if (hub->pg == NULL || hub->event_fd < 0 ||
 	    pthread_create(&hub->thread, NULL, thread_main, hub) != 0) {
-		hub->thread = pthread_self();
 		hub_free(hub);
 		return err_set(e, RC_INTERNAL, "no_hub", "the listening thread does not start");
 	}
+	hub->started = true;
 	*ret = hub;
 	return RC_OK;
 }
