@@ -21,10 +21,6 @@ static const struct {
 	KNOWN("x-request-id", request_id),
 	KNOWN("retry-after", retry_after),
 	KNOWN("retry-after-ms", retry_after_ms),
-	KNOWN("x-ratelimit-remaining-requests", remaining_requests),
-	KNOWN("x-ratelimit-remaining-tokens", remaining_tokens),
-	KNOWN("x-ratelimit-reset-requests", reset_requests),
-	KNOWN("x-ratelimit-reset-tokens", reset_tokens),
 #undef KNOWN
 };
 
@@ -70,25 +66,16 @@ static int64_t bounded_ms(double ms)
 	return (int64_t)ms + (ms > (double)(int64_t)ms);
 }
 
-/* An unsigned decimal number at *p, which moves past it; -1: there is none. */
-static double take_number(const char **p)
+/* An unsigned decimal number of units that last unit_ms each. */
+static int64_t from_number(const char *text, double unit_ms)
 {
 	char *end;
 	double value;
 
-	if (**p < '0' || **p > '9')
+	if (*text < '0' || *text > '9')
 		return -1;
-	value = strtod(*p, &end);
-	*p = end;
-	return value;
-}
-
-/* A bare number of units that last unit_ms each. */
-static int64_t from_number(const char *text, double unit_ms)
-{
-	double value = take_number(&text);
-
-	return *text == '\0' ? bounded_ms(value * unit_ms) : -1;
+	value = strtod(text, &end);
+	return *end == '\0' ? bounded_ms(value * unit_ms) : -1;
 }
 
 static int64_t from_date(const struct openai_headers *h, int64_t received_at)
@@ -102,55 +89,11 @@ static int64_t from_date(const struct openai_headers *h, int64_t received_at)
 	return until > now ? bounded_ms(1000.0 * (double)(until - now)) : 0;
 }
 
-/* 6m0s, 1h2m, 20ms, 1.5s: Go's way to print a duration. */
-static int64_t from_duration(const char *p)
-{
-	static const struct {
-		const char *name;
-		double ms;
-	} units[] = {
-		{ "ms", 1 }, /* before "m", which it starts with */
-		{ "s", 1000 },
-		{ "m", 60000 },
-		{ "h", 3600000 },
-		{ "d", 86400000 },
-	};
-	double total = 0;
-
-	if (*p == '\0')
-		return -1;
-	while (*p != '\0') {
-		double value = take_number(&p);
-		size_t i = 0;
-
-		while (i < sizeof units / sizeof units[0] &&
-		       strncmp(p, units[i].name, strlen(units[i].name)) != 0)
-			i++;
-		if (value < 0 || i == sizeof units / sizeof units[0])
-			return -1;
-		total += value * units[i].ms;
-		p += strlen(units[i].name);
-	}
-	return bounded_ms(total);
-}
-
-/* Until a budget of which nothing remains is full again; -1: some remains, or unknown. */
-static int64_t from_reset(const char *remaining, const char *reset)
-{
-	return strcmp(remaining, "0") == 0 ? from_duration(reset) : -1;
-}
-
 int64_t openai_headers_retry_after_ms(const struct openai_headers *h, int64_t received_at)
 {
-	int64_t ms = from_number(h->retry_after_ms, 1), requests, tokens;
+	int64_t ms = from_number(h->retry_after_ms, 1);
 
 	if (ms < 0)
 		ms = from_number(h->retry_after, 1000);
-	if (ms < 0)
-		ms = from_date(h, received_at);
-	if (ms >= 0)
-		return ms;
-	requests = from_reset(h->remaining_requests, h->reset_requests);
-	tokens = from_reset(h->remaining_tokens, h->reset_tokens);
-	return requests > tokens ? requests : tokens;
+	return ms >= 0 ? ms : from_date(h, received_at);
 }

@@ -27,10 +27,6 @@ struct openai_headers {
 	char request_id[128]; /* x-request-id */
 	char retry_after[OPENAI_HEADER_TEXT];
 	char retry_after_ms[OPENAI_HEADER_TEXT];
-	char remaining_requests[OPENAI_HEADER_TEXT]; /* x-ratelimit-remaining-requests, … */
-	char remaining_tokens[OPENAI_HEADER_TEXT];
-	char reset_requests[OPENAI_HEADER_TEXT]; /* a duration such as 6m0s */
-	char reset_tokens[OPENAI_HEADER_TEXT];
 };
 
 struct openai_raw {
