@@ -117,6 +117,8 @@ static void cut_short(struct worker *w, struct task *t)
 		return;
 	}
 	t->budget_doubled = true;
+	if (queue_record_call(w->pg, &t->job, &t->call, &e) != RC_OK)
+		work_log(t, LOG_WARN_LEVEL, "job.call", "the cut answer was not kept: %s", e.msg);
 	openai_reply_clear(&t->reply);
 	openai_raw_clear(&t->raw);
 	t->call = (struct queue_call){ 0 };

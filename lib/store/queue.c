@@ -261,6 +261,15 @@ enum rc queue_hand_back(
 	return rc;
 }
 
+enum rc queue_record_call(
+    struct pg *pg, const struct queue_job *job, const struct queue_call *call, struct err *e)
+{
+	struct call_text text;
+	struct pg_query q = call_query(job, call, &text);
+
+	return pg_run(pg, &q, 1, NULL, e);
+}
+
 static struct pg_query finish_query(
     const struct config *cfg, const struct queue_result *r, char limit[NUMBER_TEXT])
 {

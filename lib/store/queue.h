@@ -62,6 +62,10 @@ struct queue_call {
 	size_t reply_len;
 };
 
+/* Record a call whose job goes on; without the lease nothing is written. */
+enum rc queue_record_call(struct pg *pg, const struct queue_job *job, const struct queue_call *call,
+    struct err *e) MUST_CHECK;
+
 /*
  * Put the job back into the queue for the reason in code and detail, due after delay_ms (-1:
  * backoff that grows with each time); uses_attempt: the document was at fault.  call (may be
