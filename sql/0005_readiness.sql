@@ -15,8 +15,8 @@ create type readiness as (
 );
 comment on type readiness is 'The facts behind GET /health/ready';
 comment on column readiness.schema_version is 'Newest migration';
-comment on column readiness.provider_state is 'provider_state.state';
-comment on column readiness.provider_until is 'provider_state.blocked_until';
+comment on column readiness.provider_state is 'provider_state.state; ok once its wait is over and no job is left to probe with';
+comment on column readiness.provider_until is 'provider_state.blocked_until; null when ok';
 comment on column readiness.key_configured is 'The worker heard of last holds a key of the provider';
 comment on column readiness.queue_depth is 'Jobs QUEUED';
 comment on column readiness.stuck_count is 'Jobs stuck (SPEC 4)';
@@ -34,8 +34,15 @@ returns readiness language sql volatile security definer set search_path = publi
 		       coalesce(max(claimed_at) > now - stuck, false) as consuming,
 		       coalesce((array_agg(key_configured order by seen_at desc))[1], false) as key_configured
 		  from worker_heartbeats, clock group by now, stuck
+	), provider as (
+		-- A refusal that is over, with no job left that would find out, is no reason to be not
+		-- ready: without traffic it would stay one for ever (the killed pilot's jobs are skipped).
+		select case when blocked_until > now or exists (select from jobs where state in ('QUEUED', 'RUNNING'))
+		            then state else 'ok' end as state, blocked_until
+		  from provider_state, clock where provider = 'openai'
 	)
-	select (select max(version) from schema_migrations)::integer, p.state, p.blocked_until,
+	select (select max(version) from schema_migrations)::integer, p.state,
+	       case when p.state <> 'ok' then p.blocked_until end,
 	       coalesce((select key_configured from workers), false),
 	       (select count(*) from jobs where state = 'QUEUED'),
 	       (select count(*) from jobs where state = 'RUNNING' and lease_until < now - stuck)
@@ -46,7 +53,7 @@ returns readiness language sql volatile security definer set search_path = publi
 	       (select count(*) from jobs where tenant_id = p_pilot_tenant and not smoke
 	           and created_at > now - interval '1 hour'),
 	       (select max(created_at) from incidents where tenant_id = p_pilot_tenant)
-	  from provider_state p, clock where p.provider = 'openai'
+	  from provider p, clock
 $$;
 comment on function readiness(text, integer, integer) is 'The facts behind GET /health/ready';
 revoke execute on function readiness(text, integer, integer) from public;
