@@ -21,6 +21,13 @@ class ProviderCase(StackCase):
         super().setUpClass()
         cls.enterClassContext(cls.stack.settings("worker", WORKERS=2, **cls.SETTINGS))
 
+    def setUp(self):
+        super().setUp()
+        # What a failed test left in the queue must not meet the next one's trouble.
+        self.addCleanup(self.stack.sql, "update jobs set state = 'CANCELLED', finished_at = now(),"
+                        " lease_token = null, lease_until = null"
+                        f" where state in ('QUEUED', 'RUNNING') and tenant_id = '{self.tenant}'")
+
     def accept(self, document=None):
         return accept(self.stack, document or self.stack.unique_pdf("mismatch-s2"), self.tenant)
 
@@ -74,7 +81,7 @@ class RateLimit(ProviderCase):
             ("retry-after-ms", "rate_limit", {"retry_after": None, "retry_after_ms": 450}, 450, 1450),
             ("retry-after-ms before Retry-After", "rate_limit", {"retry_after": 30, "retry_after_ms": 450}, 450, 1450),
             ("neither", "rate_limit", {"retry_after": None}, 37, 1000),
-            ("slow_down", "slow_down", {"retry_after": 1}, 1000, 2500),
+            ("slow_down", "slow_down", {"retry_after": None, "retry_after_ms": 300}, 300, 1300),
         )
         for name, kind, options, least, most in cases:
             with self.subTest(name):
@@ -131,8 +138,7 @@ class Refused(ProviderCase):
     """No quota, no valid key: calls stop, but for a probe every QUOTA_PROBE_SECONDS (here 1)."""
 
     def test_probed_until_it_is_over(self):
-        cases = (("insufficient_quota", "quota_exhausted"), ("unauthorized", "unauthorized"),
-                 ("forbidden", "unauthorized"))
+        cases = (("insufficient_quota", "quota_exhausted"), ("unauthorized", "unauthorized"))
         for kind, reason in cases:
             with self.subTest(kind):
                 self.stack.tidy()
@@ -140,29 +146,38 @@ class Refused(ProviderCase):
                 first = self.accept()
                 self.not_ready(reason)
                 jobs = [first] + [self.accept() for _ in range(5)]
-                before, began = self.sim.stats()["calls"], time.monotonic()
-                wait_for(lambda b=before: self.sim.stats()["calls"] >= b + 2, what="two probes")
-                self.assertGreaterEqual(time.monotonic() - began, 0.95)
-                self.assertEqual(before + 2, self.sim.stats()["calls"])
+                before = self.sim.stats()["calls"]
+                wait_for(lambda b=before: self.sim.stats()["calls"] > b, what="a probe")
                 self.sim.clear_faults()
                 for job_id in jobs:
                     self.assert_succeeds(job_id)
-                self.assertEqual({reason, "ok"}, set(calls_of(self.stack, first)))
+                self.assert_one_call_a_second(reason)
                 self.wait_ready()
 
-    def test_every_name_of_a_spent_quota(self):
-        for code in ("project_spend_limit_exceeded", "credit_balance_exhausted"):
-            with self.subTest(code):
+    def assert_one_call_a_second(self, reason):
+        rows = self.stack.sql("select extract(epoch from created_at) from provider_calls where"
+                              f" tenant_id = '{self.tenant}' and outcome = '{reason}' order by id")
+        times = [float(at) for (at,) in rows]
+        self.assertGreaterEqual(len(times), 2)
+        for earlier, later in zip(times, times[1:]):
+            self.assertGreaterEqual(later - earlier, 1)
+
+    def test_other_names(self):
+        cases = (("rate_limit", {"code": "project_spend_limit_exceeded"}, "quota_exhausted"),
+                 ("rate_limit", {"code": "credit_balance_exhausted"}, "quota_exhausted"),
+                 ("forbidden", {}, "unauthorized"))
+        for kind, options, reason in cases:
+            with self.subTest(kind, **options):
                 self.stack.tidy()
-                self.sim.fault("rate_limit", code=code, retry_after=None)
+                self.sim.fault(kind, **options)
                 job_id = self.accept()
                 self.assert_succeeds(job_id, retries=1)
-                self.assertEqual(["quota_exhausted", "ok"], calls_of(self.stack, job_id))
+                self.assertEqual([reason, "ok"], calls_of(self.stack, job_id))
                 self.assertGreaterEqual(gaps_ms(self.stack, job_id)[0], 1000)
 
 
 class Unavailable(ProviderCase):
-    """Trouble that is nobody's fault uses no attempt, so more of it than JOB_MAX_ATTEMPTS is borne."""
+    """Trouble that is nobody's fault uses no attempt, so JOB_MAX_ATTEMPTS of it are borne."""
     SETTINGS = {"OPENAI_TIMEOUT_MS": 400}
 
     def test_retried(self):
@@ -176,11 +191,11 @@ class Unavailable(ProviderCase):
         for kind, options, reason in cases:
             with self.subTest(kind, **options):
                 self.stack.tidy()
-                self.sim.fault(kind, count=ATTEMPTS + 1, **options)
+                self.sim.fault(kind, count=ATTEMPTS, **options)
                 job_id = self.accept()
-                self.assert_succeeds(job_id, retries=ATTEMPTS + 1)
-                self.assertEqual([reason] * (ATTEMPTS + 1) + ["ok"], calls_of(self.stack, job_id))
-                for gap, wait in zip(gaps_ms(self.stack, job_id), (50, 100, 200, 400)):
+                self.assert_succeeds(job_id, retries=ATTEMPTS)
+                self.assertEqual([reason] * ATTEMPTS + ["ok"], calls_of(self.stack, job_id))
+                for gap, wait in zip(gaps_ms(self.stack, job_id), (50, 100, 200)):
                     self.assertGreaterEqual(gap, 0.75 * wait - 1)
                 self.assertEqual(200, self.stack.ready().status)
 
