@@ -7,13 +7,14 @@
 
 static const char sql_get[] = "select" COLUMNS " from pilot_switch";
 
+/* The update reads from old, so that the row is locked and read before it is changed. */
 static const char sql_set[] =
-    "with old as (select enabled, reason from pilot_switch for update),"
+    "with old as (select enabled as old_enabled, reason as old_reason from pilot_switch for update),"
     " flipped as (update pilot_switch set enabled = $1::boolean, reason = $2, changed_by = $3,"
-    "  changed_at = clock_timestamp() returning *),"
+    "  changed_at = clock_timestamp() from old returning *),"
     " logged as (insert into audit_log (actor, action, object, detail)"
-    "  select $3, 'pilot.set', 'pilot', jsonb_build_object('enabled', f.enabled, 'reason', f.reason,"
-    "   'old_enabled', old.enabled, 'old_reason', old.reason) from flipped f, old)"
+    "  select $3, 'pilot.set', 'pilot', jsonb_build_object('enabled', enabled, 'reason', reason,"
+    "   'old_enabled', old_enabled, 'old_reason', old_reason) from flipped)"
     " select" COLUMNS " from flipped";
 
 static enum rc run(struct pg *pg, const struct pg_query *q, struct pilot_switch *ret, struct err *e)
