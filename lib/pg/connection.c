@@ -7,7 +7,7 @@
 #include "core/random.h"
 #include "pg/pg_impl.h"
 
-enum { BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000 };
+enum { BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000, MAX_READS = 16 };
 
 struct pg *pg_new(const char *url, const char *application_name, int64_t timeout_ms)
 {
@@ -125,16 +125,23 @@ static enum rc reconnect(struct pg *pg, struct err *e)
 	return err_set(e, RC_UNAVAILABLE, "database_unavailable", "the database cannot be reached");
 }
 
+/*
+ * A socket that is readable while nothing was asked holds a notification or the end, and a
+ * server that stops says so before it closes: what was read once may have the end behind it.
+ */
+static bool still_there(PGconn *conn)
+{
+	struct pollfd p = { .fd = PQsocket(conn), .events = POLLIN };
+
+	for (int i = 0; i < MAX_READS && p.fd >= 0 && poll(&p, 1, 0) > 0; i++)
+		if (PQconsumeInput(conn) == 0)
+			return false;
+	return PQstatus(conn) == CONNECTION_OK;
+}
+
 enum rc pg_ensure(struct pg *pg, struct err *e)
 {
-	struct pollfd p;
-
-	/* A socket that is readable while nothing was asked is a notification or the end. */
-	if (pg->conn != NULL) {
-		p = (struct pollfd){ .fd = PQsocket(pg->conn), .events = POLLIN };
-		if (p.fd < 0 || (poll(&p, 1, 0) > 0 && PQconsumeInput(pg->conn) == 0) ||
-		    PQstatus(pg->conn) != CONNECTION_OK)
-			pg_drop(pg);
-	}
+	if (pg->conn != NULL && !still_there(pg->conn))
+		pg_drop(pg);
 	return pg->conn != NULL ? RC_OK : reconnect(pg, e);
 }
