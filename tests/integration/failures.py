@@ -7,7 +7,6 @@ import signal
 from harness import wait_for
 
 ASYNC = {"Prefer": "respond-async"}
-ENDED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELLED")
 
 
 def gone(pid):
