@@ -17,8 +17,8 @@ struct pg {
 	int64_t next_attempt; /* clock_ms() before which no connection is tried */
 	int64_t backoff_ms;
 	const char *prepared[PG_MAX_PREPARED]; /* by address, in order of preparation */
-	size_t n_prepared; /* of these the server has confirmed so many */
-	size_t n_sent;     /* and so many were sent within the present pipeline */
+	size_t n_prepared;                     /* of these the server has confirmed so many */
+	size_t n_sent; /* and so many were sent within the present pipeline */
 };
 
 /* Make pg->conn usable: connected, in pipeline mode, idle. */
