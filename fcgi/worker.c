@@ -117,8 +117,10 @@ static void note_database(struct rhythm *r, enum rc rc, const struct err *e)
 /* What is due of the database's part. */
 static void tend(struct worker *w, struct rhythm *r)
 {
+	const struct config *cfg = &w->app.cfg;
 	int64_t now = clock_ms(),
-		beat_ms = earlier(BEAT_MS, w->app.cfg.job_lease_seconds * 1000 / 3);
+		patience_s = earlier(cfg->job_lease_seconds, cfg->worker_alive_seconds);
+	int64_t beat_ms = earlier(BEAT_MS, patience_s * 1000 / 3);
 	struct err e = { 0 };
 	enum rc rc = listen_again(w, &r->generation, &e);
 
