@@ -19,6 +19,7 @@ struct task {
 	char document_sha256[SHA256_TEXT];
 	bool budget_doubled;   /* its answer was cut once, SPEC §5 `length` */
 	int64_t extraction_ms; /* of all its calls */
+	size_t body_bytes;     /* of the request in flight */
 
 	bool answered; /* the members below are filled: it waits to be written */
 	struct openai_raw raw;
@@ -39,10 +40,17 @@ struct worker {
 	char host[64];
 	struct task *tasks;
 	size_t n_tasks;
-	bool more; /* there may be due jobs: claim without waiting */
+	size_t body_bytes; /* of all requests in flight */
+	bool more;         /* there may be due jobs: claim without waiting */
 };
 
-/* Lease due jobs into free places and start their calls.  RC_OK, or the database failed. */
+/* May another job be claimed?  WORKER_CONCURRENCY and the memory of large documents say. */
+bool work_has_place(const struct worker *w);
+
+/*
+ * Lease some due jobs into free places and start their calls; w->more tells whether there may
+ * be more.  RC_OK, or the database failed.
+ */
 enum rc work_claim(struct worker *w, struct err *e) MUST_CHECK;
 
 /* Fetch the document and start a call with `budget` tokens for its answer. */
@@ -60,6 +68,9 @@ void work_finish(struct worker *w);
 /* Log an event about t's job. */
 void work_log(const struct task *t, enum log_level level, const char *event, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+
+/* The request of t's call is no longer in memory. */
+void work_call_over(struct worker *w, struct task *t);
 
 /* Forget t. */
 void work_drop(struct worker *w, struct task *t);

@@ -5,6 +5,16 @@
 #include "openai/request.h"
 #include "work.h"
 
+enum {
+	MAX_CLAIM = 16,                     /* so that leases are renewed between two claims */
+	MAX_BODY_BYTES = 128 * 1024 * 1024, /* of requests in flight; a claim may exceed it once */
+};
+
+bool work_has_place(const struct worker *w)
+{
+	return w->n_tasks < (size_t)w->app.cfg.worker_concurrency && w->body_bytes < MAX_BODY_BYTES;
+}
+
 void work_log(const struct task *t, enum log_level level, const char *event, const char *fmt, ...)
 {
 	const struct log_field fields[] = {
@@ -22,6 +32,12 @@ void work_log(const struct task *t, enum log_level level, const char *event, con
 	log_event(level, event, fields, "%s", message);
 }
 
+void work_call_over(struct worker *w, struct task *t)
+{
+	w->body_bytes -= t->body_bytes;
+	t->body_bytes = 0;
+}
+
 void work_drop(struct worker *w, struct task *t)
 {
 	struct task **at = &w->tasks;
@@ -30,6 +46,7 @@ void work_drop(struct worker *w, struct task *t)
 		at = &(*at)->next;
 	*at = t->next;
 	w->n_tasks--;
+	work_call_over(w, t);
 	openai_reply_clear(&t->reply);
 	openai_raw_clear(&t->raw);
 	record_clear(&t->record);
@@ -51,8 +68,11 @@ enum rc work_submit(struct worker *w, struct task *t, int64_t budget, struct err
 	(void)snprintf(t->document_sha256, sizeof t->document_sha256, "%s", doc.sha256);
 	rc = openai_request_build(&body, &w->settings, &sent, budget, e);
 	queue_document_free(&doc);
-	if (rc == RC_OK)
-		rc = openai_client_submit(w->client, &body, t, e);
+	if (rc != RC_OK)
+		return rc;
+	t->body_bytes = body.len;
+	w->body_bytes += body.len;
+	rc = openai_client_submit(w->client, &body, t, e);
 	buf_free(&body);
 	return rc;
 }
@@ -95,13 +115,16 @@ static void skipped(struct worker *w, const struct queue_job *job)
 
 enum rc work_claim(struct worker *w, struct err *e)
 {
-	size_t free_places = (size_t)w->app.cfg.worker_concurrency - w->n_tasks;
-	/* Without a key nothing can be read, but the killed pilot's jobs still leave the queue. */
-	size_t limit = w->settings.api_key != NULL ? free_places : 0;
+	size_t limit = (size_t)w->app.cfg.worker_concurrency - w->n_tasks;
 	struct queue_job *jobs = NULL;
 	size_t n = 0;
 	enum rc rc;
 
+	if (limit > MAX_CLAIM)
+		limit = MAX_CLAIM;
+	if (w->settings.api_key == NULL)
+		limit =
+		    0; /* nothing can be read, but the killed pilot's jobs still leave the queue */
 	w->more = false;
 	rc = queue_claim(w->pg, &w->app.cfg, w->id, limit, &jobs, &n, e);
 	if (rc != RC_OK)

@@ -172,6 +172,7 @@ void work_outcome(struct worker *w, struct task *t, struct openai_raw *raw)
 {
 	struct err e = { 0 };
 
+	work_call_over(w, t);
 	t->raw = *raw;
 	t->extraction_ms += raw->duration_ms;
 	if (openai_reply_read(&t->raw, &t->reply, &e) != RC_OK) {

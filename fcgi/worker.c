@@ -95,11 +95,6 @@ static void take_answers(struct worker *w)
 		work_outcome(w, done.user, &done.raw);
 }
 
-static bool has_place(const struct worker *w)
-{
-	return w->n_tasks < (size_t)w->app.cfg.worker_concurrency;
-}
-
 struct rhythm {
 	int64_t next_beat, next_claim; /* clock_ms() */
 	uint64_t generation;
@@ -128,7 +123,7 @@ static void tend(struct worker *w, struct rhythm *r)
 		rc = beat(w, &e);
 		r->next_beat = now + beat_ms;
 	}
-	if (rc == RC_OK && has_place(w) && (w->more || now >= r->next_claim)) {
+	if (rc == RC_OK && work_has_place(w) && (w->more || now >= r->next_claim)) {
 		rc = work_claim(w, &e);
 		r->next_claim = clock_ms() + w->app.cfg.worker_poll_ms / 2 +
 				(int64_t)random_below((uint64_t)w->app.cfg.worker_poll_ms);
@@ -144,9 +139,9 @@ static int64_t patience(const struct worker *w, const struct rhythm *r)
 
 	if (r->database_away)
 		return RETRY_MS;
-	if (has_place(w) && w->more)
+	if (work_has_place(w) && w->more)
 		return 0;
-	if (has_place(w))
+	if (work_has_place(w))
 		until = earlier(until, r->next_claim);
 	until -= clock_ms();
 	return until > 0 ? until : 0;
