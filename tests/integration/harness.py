@@ -34,7 +34,7 @@ import uuid
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data" / "invoices"
 EXPECTED = ROOT / "tests" / "data" / "expected.json"
-TEST_DIR = pathlib.Path(os.environ.get("MIZAN_TEST_DIR") or ROOT / "build" / "test")
+TEST_DIR = pathlib.Path(os.environ.get("MIZAN_TEST_DIR") or ROOT / "build" / "test").resolve()
 
 # Short enough that a test may wait for them, long enough for a busy machine.
 QUICK = {

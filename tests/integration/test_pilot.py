@@ -209,6 +209,19 @@ class KillSwitch(PilotCase):
             "select count(*) from jobs, pilot_switch p"
             f" where tenant_id = '{PILOT}' and started_at > p.changed_at + interval '1 second'"))
 
+    def test_long_queue(self):
+        """More than one statement takes out of the queue: none of the rest starts meanwhile."""
+        self.block_provider()
+        document = self.stack.unique_pdf()
+        self.queue([document])
+        self.stack.sql("insert into jobs (tenant_id, document_id, trace_id) select tenant_id, document_id, 'many'"
+                       f" from jobs, generate_series(1, 1200) where tenant_id = '{PILOT}'")
+        self.flip(False)
+        self.release_provider()
+        counts = f"select count(*) filter (where state = 'SKIPPED'), count(started_at) from jobs where tenant_id = '{PILOT}'"
+        wait_for(lambda: self.stack.sql(counts) == [["1201", "0"]], what="1201 skipped, 0 started")
+        self.assertEqual(0, self.sim.calls(document.sha256))
+
     def test_on_again(self):
         self.flip(False)
         self.flip(True, "mended")
