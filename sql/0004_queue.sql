@@ -41,16 +41,16 @@ comment on column claimed.probe is 'Its call is the one that finds out whether t
 
 create function skip_pilot_jobs(p_pilot_tenant text) returns setof claimed language sql volatile as $$
 	update jobs j
-	   set state = 'SKIPPED', finished_at = clock_timestamp(),
+	   set state = 'SKIPPED', finished_at = clock_timestamp(), lease_token = null, lease_until = null,
 	       error_code = 'pilot_disabled', error_detail = 'the pilot was off when its turn came'
-	 where state = 'QUEUED'
-	   and (tenant_id, id) in (select tenant_id, id from jobs
-	                            where tenant_id = p_pilot_tenant and state = 'QUEUED' and not smoke
+	 where (tenant_id, id) in (select tenant_id, id from jobs
+	                            where tenant_id = p_pilot_tenant and not smoke
+	                              and (state = 'QUEUED' or (state = 'RUNNING' and lease_until < clock_timestamp()))
 	                            limit 500 for update skip locked)
 	returning tenant_id, id, document_id, state, null::uuid, attempts, lost_leases,
 	          (extract(epoch from clock_timestamp() - created_at) * 1000)::bigint, trace_id, reply_channel, false
 $$;
-comment on function skip_pilot_jobs(text) is 'Takes the killed pilot''s jobs out of the queue; their documents stay';
+comment on function skip_pilot_jobs(text) is 'Takes the killed pilot''s jobs, those of dead workers too, out of the queue; their documents stay';
 
 -- How many jobs may be claimed now: p_limit, one for a probe, or none; locks the provider's
 -- row when it is not ok, so that of many workers one probes.
@@ -94,6 +94,7 @@ begin
 		with lost as (
 			select tenant_id, id from jobs
 			 where state = 'RUNNING' and lease_until < clock_timestamp()
+			   and (pilot or smoke or tenant_id <> p_pilot_tenant)
 			 order by lease_until limit gate.allowed for update skip locked
 		), queued as (
 			select tenant_id, id from jobs
