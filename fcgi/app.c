@@ -172,7 +172,9 @@ struct serving {
 	void (*stopping)(void *);
 };
 
-/* Answers that are our own fault, or the database's, leave a line with what the client is not told.
+/*
+ * Answers that are our own fault, or the database's, leave a line with what the client is not
+ * told.  A handler that chooses such a status itself, as readiness does, has said why.
  */
 static void handle(void *arg, const struct http_request *rq, struct http_response *rs)
 {
@@ -186,7 +188,7 @@ static void handle(void *arg, const struct http_request *rq, struct http_respons
 	};
 
 	route_dispatch(s->routes, s->n, &cx);
-	if (rs->status >= 400) {
+	if (cx.err.rc != RC_OK) {
 		const struct log_field fields[] = {
 			LOG_TEXT("trace_id", rq->trace_id),
 			LOG_TEXT("principal", cx.principal.name),
