@@ -324,6 +324,7 @@ class Nginx(StackCase):
             self.assertEqual(200, self.stack.request("GET", "/health").status)
             ready = wait_for(lambda: (a := self.stack.ready()).status == 503 and a, what="not ready")
             self.assertIn("database", ready.json["failing_checks"])
+            self.assertEqual([], [e for e in self.stack.log("health", "request.refused") if not e["message"]])
         wait_for(lambda: self.stack.ready().status == 200, 20, "ready again")
         self.assertFalse(self.upload_done(document)["duplicate"])
 
