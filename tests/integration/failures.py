@@ -3,6 +3,7 @@ import contextlib
 import os
 import pathlib
 import signal
+import subprocess
 
 from harness import wait_for
 
@@ -36,6 +37,20 @@ def stopped(stack, *names, number=signal.SIGTERM):
     finally:
         for name in names:
             stack.restart(name)
+
+
+@contextlib.contextmanager
+def holding(stack, lock):
+    """Within the block a transaction of the owner's holds the lock ("table t in exclusive mode")."""
+    session = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"], text=True,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               env=stack.psql_environment("owner"))
+    with session:
+        session.stdin.write(f"begin; lock {lock}; select 'held';\n")
+        session.stdin.flush()
+        if session.stdout.readline() != "held\n":
+            raise RuntimeError(f"psql did not get the lock {lock}")
+        yield  # the end of its input ends the transaction
 
 
 def accept(stack, document, tenant, **options):

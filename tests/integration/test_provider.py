@@ -108,9 +108,9 @@ class RateLimit(ProviderCase):
         jobs += [self.accept() for _ in range(20)]
         self.sim.delay(100)  # long enough for two probes to meet
         before, began = self.calls_begun(), time.monotonic()
-        wait_for(lambda: self.calls_begun() >= before + 4, what="four probes")
+        wait_for(lambda: self.calls_begun() >= before + 3, what="three probes")
         # Between their answers lie 250 ms each; the first may have been under way.
-        self.assertGreaterEqual(time.monotonic() - began, 0.7)
+        self.assertGreaterEqual(time.monotonic() - began, 0.45)
         self.assertEqual(1, self.sim.stats()["max_in_flight"])
         self.assertEqual("0", self.stack.sql(f"select max(attempts) from jobs where tenant_id = '{self.tenant}'")[0][0])
         self.sim.delay(0)
@@ -164,7 +164,6 @@ class Refused(ProviderCase):
 
     def test_other_names(self):
         cases = (("rate_limit", {"code": "project_spend_limit_exceeded"}, "quota_exhausted"),
-                 ("rate_limit", {"code": "credit_balance_exhausted"}, "quota_exhausted"),
                  ("forbidden", {}, "unauthorized"))
         for kind, options, reason in cases:
             with self.subTest(kind, **options):

@@ -82,7 +82,7 @@ class Workers(QueueCase):
 
     def test_lease_is_renewed(self):
         """A call that takes longer than the lease is made once."""
-        self.sim.delay(2 * LEASE * 1000 + 500)
+        self.sim.delay(LEASE * 1000 + 1500)
         document = self.stack.unique_pdf("mismatch-s2")
         job_id = self.accept(document)
         self.assert_one_result(job_id)
