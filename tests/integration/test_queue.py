@@ -224,6 +224,20 @@ class Outages(QueueCase):
             self.assertEqual("SUCCEEDED", self.stack.ended_job(again["job_id"])["status"])
             self.assertEqual(1, self.sim.calls(document.sha256))
 
+    def test_endpoint_told_to_stop_while_clients_wait(self):
+        """They are told where their results will be."""
+        self.sim.delay(1000)
+        documents = [self.stack.unique_pdf("mismatch-s2") for _ in range(3)]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            clients = [pool.submit(self.upload, d) for d in documents]
+            wait_for(lambda: all(self.sim.calls(d.sha256) for d in documents), what="the calls")
+            self.stack.restart("full_process")
+            for client in clients:
+                answer = client.result()
+                self.assertEqual(202, answer.status, answer)
+                self.assertEqual(f"/jobs/{answer.json['job_id']}", answer.headers["Location"])
+                self.assertEqual("SUCCEEDED", self.stack.ended_job(answer.json["job_id"])["status"])
+
     def served(self, document):
         """The endpoint may have been started just now, and not listen yet."""
         answer = self.upload(document)
