@@ -106,25 +106,6 @@ static void test_reserve(void)
 	buf_free(&b);
 }
 
-/* An allocation that is refused must not end the sanitized program. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-	return "allocator_may_return_null=1";
-}
-
-static void test_no_memory(void)
-{
-	struct buf b;
-
-	buf_init(&b, SIZE_MAX / 4);
-	buf_adds(&b, "kept");
-	CU_ASSERT(buf_reserve(&b, SIZE_MAX / 4 - 100) == NULL);
-	CU_ASSERT(buf_broken(&b));
-	CHECK_STR(buf_str(&b), "kept");
-	buf_free(&b);
-}
-
 static void test_clear_and_detach(void)
 {
 	struct buf b;
@@ -154,7 +135,6 @@ const struct unit_test unit_tests[] = {
 	{ "the maximum, at and over", test_maximum },
 	{ "growth to the maximum, byte by byte", test_growth },
 	{ "room to fill", test_reserve },
-	{ "no memory", test_no_memory },
 	{ "clear and detach", test_clear_and_detach },
 	{ NULL, NULL },
 };
