@@ -1,0 +1,191 @@
+"""The documentation against what runs: its commands give the answers it shows, and its tables are whole."""
+import re
+import subprocess
+import unittest
+
+from harness import PILOT, ROOT, StackCase, environment, wait_for
+
+API = (ROOT / "docs" / "api.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
+README = (ROOT / "README.md").read_text()
+# Codes that a caller above renames, that only the worker sees, or that end a start: none reaches a client.
+NEVER_ANSWERED = {"limited", "lease_lost", "no_socket"}
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```\n", re.M | re.S)
+# What differs from run to run, and what stands for it.
+VOLATILE = (
+    (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
+    (r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", "TRACE"),
+    (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
+    (r"(?m)^date: .*$", "DATE"),
+    (r"git:[0-9a-f]+", "BUILD"),
+    (r"(?m)(?<=sha256:)[0-9a-f]{16}|^[0-9a-f]{16}$", "HASH"),
+    (r'(_ms"|"depth"|"workers"|"schema_version"): ?\d+', r"\1: N"),
+    (r"(?m)^retry-after: \d+$", "retry-after: N"),
+    (r"(?m)[ \t\r]+$", ""),
+)
+
+
+def source(*patterns):
+    """(path, text) of the files of the programs that answer HTTP."""
+    for pattern in patterns:
+        for path in sorted(ROOT.glob(pattern)):
+            if not path.name.startswith("work"):
+                yield path, path.read_text()
+
+
+def steady(text):
+    for pattern, instead in VOLATILE:
+        text = re.sub(pattern, instead, text)
+    return text.strip("\n")
+
+
+def as_pattern(shown):
+    """An answer as a page shows it: … stands for whatever was left out."""
+    return re.compile(r"(?s:.*?)".join(re.escape(part) for part in steady(shown).split("…")))
+
+
+def answers_of(page):
+    """[(command, answer shown or None)]: each block of commands and the block right after it."""
+    blocks = list(FENCE.finditer(page))
+    for block, following in zip(blocks, blocks[1:] + [None]):
+        if block[1] == "sh":
+            shown = (following and following[1] != "sh" and not page[block.end():following.start()].strip()
+                     and following[2])
+            yield block[2], shown or None
+
+
+def table_names(page, heading):
+    """The names in the first column of the tables of a section, those of its subsections included."""
+    level = re.match("#+", heading)[0]
+    section = re.split(rf"(?m)^{re.escape(heading)}\n", page)[1]
+    section = re.split(rf"(?m)^#{{1,{len(level)}}} ", section)[0]
+    cells = re.findall(r"(?m)^\| (`[^|]*) \|", section)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def answered_codes():
+    """Every `code` that a problem can have, from where the code says so."""
+    codes = {"internal_error"}
+    for _, text in source("fcgi/*.c", "lib/http/*.c", "lib/pg/*.c", "lib/store/*.c", "lib/ops/*.c"):
+        codes.update(re.findall(r'(?:\b(?!RC_INTERNAL)RC_\w+|\brc),\s*"([a-z0-9_]+)"', text))
+        codes.update(re.findall(r'\bunauthorized\(cx, "([a-z_]+)"', text))
+        codes.update(re.findall(r'^\t\{ "([a-z_]+)", \d{3} \},$', text, re.M))
+    return codes - NEVER_ANSWERED
+
+
+def nginx_codes():
+    text = (ROOT / "nginx" / "mizan.conf.in").read_text()
+    maps = re.findall(r"map [^{]*\$mizan_(?:problem|too_large) \{(.*?)\n\}", text, re.S)
+    return {code for body in maps for code in re.findall(r"\s([a-z_]+);", body)} - {"volatile"}
+
+
+class Tables(unittest.TestCase):
+    """Whatever the code can say is on the page, and nothing else."""
+
+    def test_every_code(self):
+        codes = answered_codes()
+        self.assertGreater(len(codes), 15)
+        self.assertGreater(len(nginx_codes()), 15)
+        self.assertEqual(codes | nginx_codes(), table_names(API, "### Every code"))
+
+    def test_every_route(self):
+        routes = {f"{method} {path}" for _, text in source("fcgi/*.c")
+                  for method, path in re.findall(r'^\t\{ "([A-Z]+)", "(/[^"]*)", ', text, re.M)}
+        self.assertGreaterEqual(len(routes), 7)
+        shown = {name for name in table_names(API, "# The HTTP interface")
+                 if re.match(r"(GET|POST|PUT|PATCH|DELETE) /", name)}
+        self.assertEqual(routes, shown)
+
+    def test_every_flag_and_category(self):
+        text = (ROOT / "lib" / "invoice" / "quality.c").read_text()
+        flags = set(re.findall(r'\{ "([A-Z_]+)", SEVERITY_', text))
+        self.assertEqual(flags, table_names(API, "### Flags and incident categories"))
+        for category in re.findall(r'\[CATEGORY_\w+\] = "(\w+)"', text):
+            self.assertIn(f"| `{category}` |", API)
+
+    def test_every_reason(self):
+        text = "".join(t for _, t in source("lib/openai/*.c"))
+        reasons = set(re.findall(r'OPENAI_(?!OK)[A-Z_]+,\s*"([a-z0-9_]+)"', text))
+        self.assertGreater(len(reasons), 12)
+        self.assertLessEqual(reasons, table_names(API, "### Reasons: `error.code`"))
+
+    def test_every_event(self):
+        text = "".join(p.read_text() for p in sorted((ROOT / "fcgi").glob("*.c")))
+        events = set(re.findall(r'log_(?:info|warn|error)\(\s*"([a-z.]+)"', text))
+        events |= set(re.findall(r'(?:log_event|work_log)\([^;]*?"([a-z]+\.[a-z]+|stop|database)"', text))
+        events |= {"ready.no", "upload.accepted", "upload.duplicate", "job.failed", "access", "supervisor"}
+        self.assertGreater(len(events), 25)
+        self.assertEqual(events, table_names(OPERATIONS, "### Events"))
+
+    def test_every_setting(self):
+        text = (ROOT / "lib" / "core" / "config.c").read_text()
+        keys = set(re.findall(r'^\s*[A-Z]+\("([A-Z_]+)"', text, re.M)) | {"BUILD_ID"}
+        self.assertGreater(len(keys), 30)
+        self.assertEqual(keys, table_names(CONFIGURATION, "# Configuration"))
+
+    def test_links(self):
+        for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+            for target in re.findall(r"\]\(([^)#]*)(?:#[^)]*)?\)", page.read_text()):
+                with self.subTest(page=page.name, target=target):
+                    self.assertTrue((page.parent / target).exists())
+
+
+class Commands(StackCase):
+    """Commands as they are written, in one shell from top to bottom."""
+
+    def setUp(self):
+        super().setUp()
+        self.clean()
+        self.addCleanup(self.clean)
+
+    def clean(self):
+        """As on a new stack, for the tenants and keys that the pages use."""
+        unfinished = "select count(*) from jobs where state in ('QUEUED', 'RUNNING')"
+        wait_for(lambda: not self.stack.value(unfinished), 60, "an empty queue")
+        self.stack.reset_pilot()
+        tables = ("idempotency_keys", "provider_calls", "invoices", "incidents", "jobs", "documents")
+        self.stack.sql("".join(f"delete from {t} where tenant_id = 'acme';" for t in tables)
+                       + "delete from api_keys where name in ('acme', 'acme-erp', 'dashboard');"
+                       "update pilot_switch set reason = '', changed_by = 'migration'")
+
+    def outputs(self, blocks):
+        """What each block printed on standard output."""
+        script = "set -u\n"
+        for block in blocks:
+            self.assertNotRegex(block, r"(?m)^\s*(make|sudo|systemctl|scripts/stack)\b")  # not from a test
+            script += "printf '\\036'\n" + block.replace(". build/run/env", f". {self.stack.dir}/env")
+        done = subprocess.run(["bash", "-c", script + "\n"], cwd=ROOT, env=environment({}), text=True,
+                              capture_output=True, check=False, timeout=120)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertNotRegex(done.stderr, r"command not found|unbound|syntax error|No such file")
+        return done.stdout.split("\x1e")[1:]
+
+    def test_api(self):
+        pairs = list(answers_of(API))
+        self.assertGreater(len(pairs), 10)
+        for (command, shown), came in zip(pairs, self.outputs([command for command, _ in pairs])):
+            if shown is not None:
+                with self.subTest(command=command.partition("\n")[0]):
+                    if not as_pattern(shown).fullmatch(steady(came)):
+                        self.assertEqual(steady(shown), steady(came))
+
+    def test_readme(self):
+        section = re.search(r"(?m)^## Try it\n(?:[^ \n].*\n|\n)+((?:    .*\n|\n)+)", README)
+        self.assertIsNotNone(section)
+        block = section[1].replace("\\\n    ", "")
+        commands = [line[4:] for line in block.splitlines() if line.strip() and not line.startswith("    #")]
+        self.assertGreaterEqual(len(commands), 6)
+        for command in commands:
+            self.assertRegex(command, r"^(\. build/run/env$|curl |scripts/api_key )")
+        came = self.outputs([command + "\n" for command in commands])
+        for command, output in zip(commands, came):
+            with self.subTest(command=command):
+                self.assertNotIn('"title":', output)
+                if "curl" in command or "api_key" in command:
+                    self.assertTrue(output.strip())
+        self.assertIn(f'"tenant_id":"{PILOT}"', came[1])
+
+
+if __name__ == "__main__":
+    unittest.main()
