@@ -105,8 +105,11 @@ static void test_unreachable(void)
 	CHECK_STR(e.code, "database_unavailable");
 	CU_ASSERT(strstr(e.msg, "s3cret") == NULL);
 	CU_ASSERT(pg_generation(pg) == 0 && pg_fd(pg) == -1);
+	/* Until the backoff is over it is not so much as tried. */
+	before = clock_ms();
+	CU_ASSERT(run(pg, "select 1", &e) == RC_UNAVAILABLE);
+	CU_ASSERT(clock_ms() - before < 200);
 	(void)close(fd);
-	/* Refused at once; and until the backoff is over, not so much as tried. */
 	before = clock_ms();
 	for (int i = 0; i < 1000; i++)
 		CU_ASSERT(run(pg, "select 1", NULL) == RC_UNAVAILABLE);
