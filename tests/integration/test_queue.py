@@ -113,10 +113,8 @@ class Workers(QueueCase):
 
     def give_up(self, jobs):
         """Those of the other worker wait for their slow answers: no need to."""
-        for job_id in jobs:
-            worker = worker_of(self.stack, job_id)
-            if worker:
-                self.stack.kill(worker)
+        for worker in {worker_of(self.stack, job_id) for job_id in jobs} - {None}:
+            self.stack.kill(worker)
         for job_id in jobs:
             self.assertEqual("SUCCEEDED", self.stack.ended_job(job_id)["status"])
 
