@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -188,6 +189,29 @@ static void test_cut(void)
 	pg_free(pg);
 }
 
+/* The server falls silent without a word: the wait ends, and a new connection works. */
+static void test_silence(void)
+{
+	struct pg *pg = db_open_for(DB_APP, 300);
+	struct err e = { .code = "" };
+	pid_t pid = (pid_t)backend_pid(pg);
+	int64_t before = clock_ms();
+
+	CU_ASSERT_FATAL(pid > 0);
+	if (strstr(getenv(DB_APP), "host=/") == NULL || kill(pid, SIGSTOP) != 0) {
+		unit_skip("the test database runs elsewhere, or as another user");
+		pg_free(pg);
+		return;
+	}
+	CU_ASSERT(run(pg, "select 1", &e) == RC_UNAVAILABLE);
+	CU_ASSERT(clock_ms() - before >= 300 && clock_ms() - before < 3000);
+	CHECK_STR(e.code, "database_unavailable");
+	CU_ASSERT(pg_generation(pg) == 0);
+	CU_ASSERT(run(pg, "select 2", NULL) == RC_OK);
+	(void)kill(pid, SIGCONT);
+	pg_free(pg);
+}
+
 /* The next payload within two seconds. */
 static bool next_payload(struct pg *pg, char *payload, size_t size)
 {
@@ -284,6 +308,7 @@ const struct unit_test unit_tests[] = {
 	{ "the server goes and comes back", test_comes_back },
 	{ "an idle connection was cut", test_reconnect },
 	{ "cut in the middle", test_cut },
+	{ "silence", test_silence },
 	{ "notifications", test_notifications },
 	{ "a listener is cut", test_listener_is_cut },
 	{ "the session's settings", test_session },
