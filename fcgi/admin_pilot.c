@@ -1,6 +1,6 @@
 /*
- * GET and PUT /admin/pilot: the run-time kill switch (SPEC §11).  Requires an admin key; a
- * viewer may look but not flip.
+ * GET and PUT /admin/pilot: the run-time kill switch (SPEC §11).  Requires an admin key that
+ * reaches the pilot's tenant; a viewer may look but not flip.
  */
 #include <string.h>
 
@@ -28,13 +28,25 @@ static struct json_object *pilot_json(const struct config *cfg, const struct pil
 	return o;
 }
 
+static enum rc may_touch(const struct route_context *cx, struct err *e)
+{
+	const struct app *app = cx->app;
+
+	if (principal_may(&cx->principal, app->cfg.pilot_tenant_id))
+		return RC_OK;
+	return err_set(
+	    e, RC_INVALID, "wrong_tenant", "the key is of another tenant than the pilot");
+}
+
 enum rc admin_pilot_get(struct route_context *cx, struct err *e)
 {
 	struct app *app = cx->app;
 	struct pilot_switch sw;
 	struct pg *pg;
-	enum rc rc = pool_get(app->pool, &pg, e);
+	enum rc rc = may_touch(cx, e);
 
+	if (rc == RC_OK)
+		rc = pool_get(app->pool, &pg, e);
 	if (rc != RC_OK)
 		return rc;
 	rc = pilot_get(pg, &sw, e);
@@ -119,7 +131,9 @@ enum rc admin_pilot_put(struct route_context *cx, struct err *e)
 
 	if (strcmp(cx->principal.role, "viewer") == 0)
 		return err_set(e, RC_INVALID, "read_only", "a viewer cannot change anything");
-	rc = parse(cx->rq, &body, e);
+	rc = may_touch(cx, e);
+	if (rc == RC_OK)
+		rc = parse(cx->rq, &body, e);
 	if (rc == RC_OK)
 		rc = read_switch(body, &enabled, &reason, e);
 	if (rc == RC_OK)

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct hub {
 	pthread_mutex_t lock;                /* the waiters and stopped */
 	pthread_condattr_t monotonic;        /* of the waiters' conditions */
 	struct hub_waiter *waiters[BUCKETS]; /* by the first byte of the random job id */
+	size_t n_waiting, max_waiting;
 	bool stopped;
 	bool started;
 	pthread_t thread; /* when started */
@@ -82,13 +84,26 @@ static void *thread_main(void *arg)
 
 		(void)poll(fds, 2, generation == 0 ? RETRY_MS : 10000);
 		listen_again(hub, &generation);
-		while (pg_notification(hub->pg, job_id, sizeof job_id))
-			wake(hub, job_id);
 		if (eventfd_read(hub->event_fd, &n) == 0 && generation != 0 && !stopped(hub) &&
 		    queue_announce(hub->pg, NULL) != RC_OK)
 			log_warn("hub.lost", "new jobs are not announced; the workers poll");
+		/* Last, as libpq may have read some with the answers above. */
+		while (pg_notification(hub->pg, job_id, sizeof job_id))
+			wake(hub, job_id);
 	}
 	return NULL;
+}
+
+/* Signals are for the thread that waits for them (server.h). */
+static bool start_thread(struct hub *hub)
+{
+	sigset_t all, before;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	hub->started = pthread_create(&hub->thread, NULL, thread_main, hub) == 0;
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return hub->started;
 }
 
 enum rc hub_start(struct hub **ret, const struct config *cfg, struct err *e)
@@ -100,16 +115,15 @@ enum rc hub_start(struct hub **ret, const struct config *cfg, struct err *e)
 	(void)pthread_mutex_init(&hub->lock, NULL);
 	(void)pthread_condattr_init(&hub->monotonic);
 	(void)pthread_condattr_setclock(&hub->monotonic, CLOCK_MONOTONIC);
+	hub->max_waiting = (size_t)cfg->fcgi_threads * 3 / 4;
 	(void)snprintf(hub->channel, sizeof hub->channel, "mizan_");
 	random_hex(hub->channel + strlen(hub->channel), 16);
 	hub->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	hub->pg = pg_new(cfg->database_url, "full_process listener", cfg->db_timeout_ms);
-	if (hub->pg == NULL || hub->event_fd < 0 ||
-	    pthread_create(&hub->thread, NULL, thread_main, hub) != 0) {
+	if (hub->pg == NULL || hub->event_fd < 0 || !start_thread(hub)) {
 		hub_free(hub);
 		return err_set(e, RC_INTERNAL, "no_hub", "the listening thread does not start");
 	}
-	hub->started = true;
 	*ret = hub;
 	return RC_OK;
 }
@@ -132,6 +146,7 @@ void hub_enter(struct hub *hub, struct hub_waiter *w, const char *job_id)
 	if (w->next != NULL)
 		w->next->link = &w->next;
 	*head = w;
+	hub->n_waiting++;
 	(void)pthread_mutex_unlock(&hub->lock);
 }
 
@@ -141,6 +156,7 @@ void hub_leave(struct hub *hub, struct hub_waiter *w)
 	*w->link = w->next;
 	if (w->next != NULL)
 		w->next->link = w->link;
+	hub->n_waiting--;
 	(void)pthread_mutex_unlock(&hub->lock);
 	(void)pthread_cond_destroy(&w->cond);
 }
@@ -161,6 +177,16 @@ bool hub_wait(struct hub *hub, struct hub_waiter *w, int64_t ms)
 	more = !hub->stopped;
 	(void)pthread_mutex_unlock(&hub->lock);
 	return more;
+}
+
+bool hub_crowded(struct hub *hub)
+{
+	bool yes;
+
+	(void)pthread_mutex_lock(&hub->lock);
+	yes = hub->n_waiting >= hub->max_waiting;
+	(void)pthread_mutex_unlock(&hub->lock);
+	return yes;
 }
 
 void hub_announce(struct hub *hub)

@@ -38,6 +38,12 @@ void hub_leave(struct hub *hub, struct hub_waiter *w);
 /* Wait until w is woken, at most ms; false when hub_stop() was called: do not wait again. */
 bool hub_wait(struct hub *hub, struct hub_waiter *w, int64_t ms);
 
+/*
+ * Do so many wait that those who only want to look, or to upload, could be left without a
+ * thread?  Then do not wait: three quarters of FCGI_THREADS are for waiting.
+ */
+bool hub_crowded(struct hub *hub);
+
 /* Tell the workers, soon, that there are new jobs.  Never blocks. */
 void hub_announce(struct hub *hub);
 

@@ -133,6 +133,15 @@ static void send_response(
 		(void)FCGX_PutStr(rs->body.p, (int)rs->body.len, fr->out);
 }
 
+/* nginx closes the connection of a client that went away. */
+static bool client_gone(void *connection)
+{
+	const FCGX_Request *fr = connection;
+	char peek;
+
+	return recv(fr->ipcFd, &peek, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static void answer(const struct server *s, FCGX_Request *fr)
 {
 	const char *path = FCGX_GetParam("REQUEST_BODY_FILE", fr->envp);
@@ -146,6 +155,8 @@ static void answer(const struct server *s, FCGX_Request *fr)
 		.trace_id = param(fr, "TRACE_ID", "none"),
 		.remote_addr = param(fr, "REMOTE_ADDR", ""),
 		.env = fr->envp,
+		.gone = client_gone,
+		.connection = fr,
 	};
 	enum rc rc;
 

@@ -96,6 +96,8 @@ static enum rc read_wishes(struct upload *u, struct err *e)
 		http_response_header(u->cx->rs, "Preference-Applied", "respond-async");
 	if (prefer.wait_s >= 0 && (int64_t)prefer.wait_s * 1000 < u->wait_ms)
 		u->wait_ms = (int64_t)prefer.wait_s * 1000;
+	if (hub_crowded(u->fp->hub))
+		u->wait_ms = 0;
 	return query_bool(rq->query, "force", &u->force, e);
 }
 
@@ -185,11 +187,12 @@ static struct job accepted_job(const struct upload *u)
 }
 
 /*
- * The job after waiting for its end, with no connection held.  A look that fails does not end
- * the wait: the job is safe, only its answer is late.
+ * The job after waiting for its end, with no connection held, or for the client's going.  A look
+ * that fails does not end the wait: the job is safe, only its answer is late.
  */
 static enum rc wait_for_end(struct upload *u, struct hub_waiter *w, struct job *job, struct err *e)
 {
+	const struct http_request *rq = u->cx->rq;
 	int64_t deadline = clock_ms() + u->wait_ms, left = u->wait_ms;
 	bool more = true;
 
@@ -207,7 +210,7 @@ static enum rc wait_for_end(struct upload *u, struct hub_waiter *w, struct job *
 			job_free(job);
 			*job = now;
 		}
-		left = deadline - clock_ms();
+		left = rq->gone != NULL && rq->gone(rq->connection) ? 0 : deadline - clock_ms();
 	}
 	return RC_OK;
 }
@@ -224,6 +227,15 @@ static void respond(struct upload *u, const struct job *job)
 	http_response_json(rs, ended ? 200 : 202, job_json(job, u->accepted.duplicate));
 }
 
+/* After the request, so that one which the front door sends twice stays one job. */
+static void name_job(struct upload *u)
+{
+	const char *request_id = http_env(u->cx->rq, "REQUEST_ID");
+
+	if (request_id == NULL || !uuid_from_hex(request_id, u->job_id))
+		random_uuid(u->job_id);
+}
+
 enum rc upload_post(struct route_context *cx, struct err *e)
 {
 	struct upload u = { .fp = cx->app, .cx = cx };
@@ -233,7 +245,7 @@ enum rc upload_post(struct route_context *cx, struct err *e)
 
 	if (rc != RC_OK)
 		return rc;
-	random_uuid(u.job_id);
+	name_job(&u);
 	hub_enter(u.fp->hub, &w, u.job_id);
 	rc = accept_file(&u, e);
 	if (rc == RC_OK && u.accepted.duplicate) {

@@ -55,10 +55,9 @@ void work_drop(struct worker *w, struct task *t)
 
 enum rc work_submit(struct worker *w, struct task *t, int64_t budget, struct err *e)
 {
-	const struct queue_job *job = &t->job;
 	struct queue_document doc = { 0 };
 	struct buf body = { 0 };
-	enum rc rc = queue_documents(w->pg, &job, 1, &doc, e);
+	enum rc rc = queue_document(w->pg, &t->job, &doc, e);
 
 	if (rc != RC_OK)
 		return rc;

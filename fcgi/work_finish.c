@@ -9,6 +9,8 @@
 
 enum { MAX_BATCH = 64 };
 
+static const char unwritable_code[] = "internal_error";
+
 static bool is_pilot(const struct worker *w, const struct task *t)
 {
 	return strcmp(t->job.tenant_id, w->app.cfg.pilot_tenant_id) == 0;
@@ -94,15 +96,18 @@ static enum rc write_batch(struct worker *w, struct task *batch[], size_t n, str
 
 /*
  * The database refuses this one result for good: the job fails, which says so, rather than
- * come back for ever.
+ * come back, and be paid for, for ever.
  */
 static void unwritable(struct worker *w, struct task *t, const struct err *why)
 {
 	work_log(t, LOG_ERROR_LEVEL, "job.unwritable", "the result was refused: %s", why->msg);
-	if (t->failure != NULL && strcmp(t->failure, "internal_error") == 0)
-		work_drop(w, t); /* not even that: its lease ends, and it is tried again */
-	else
-		work_fail(w, t, "internal_error", "the result could not be stored");
+	if (t->failure == NULL || strcmp(t->failure, unwritable_code) != 0) {
+		work_fail(w, t, unwritable_code, "the result could not be stored");
+		return;
+	}
+	if (queue_abandon(w->pg, &t->job, unwritable_code, t->detail, NULL) != RC_OK)
+		work_log(t, LOG_ERROR_LEVEL, "job.lease", "not even abandoned, left to its lease");
+	work_drop(w, t);
 }
 
 /* RC_UNAVAILABLE: the database is away, nothing of the batch was written. */

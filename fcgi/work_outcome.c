@@ -117,8 +117,12 @@ static void cut_short(struct worker *w, struct task *t)
 		return;
 	}
 	t->budget_doubled = true;
-	if (queue_record_call(w->pg, &t->job, &t->call, &e) != RC_OK)
-		work_log(t, LOG_WARN_LEVEL, "job.call", "the cut answer was not kept: %s", e.msg);
+	if (queue_record_call(w->pg, &t->job, &t->call, &e) != RC_OK) {
+		/* Without the lease, or the database, the next call would be paid for nothing. */
+		work_log(t, LOG_WARN_LEVEL, "job.lease", "not asked again: %s", e.msg);
+		work_drop(w, t);
+		return;
+	}
 	openai_reply_clear(&t->reply);
 	openai_raw_clear(&t->raw);
 	t->call = (struct queue_call){ 0 };
@@ -133,7 +137,6 @@ static void cut_short(struct worker *w, struct task *t)
 
 static void judged(struct worker *w, struct task *t)
 {
-	const struct config *cfg = &w->app.cfg;
 	int64_t wait_ms = t->reply.retry_after_ms;
 
 	switch (t->reply.outcome) {
@@ -157,8 +160,8 @@ static void judged(struct worker *w, struct task *t)
 	case OPENAI_UNAUTHORIZED:
 		report(w, t,
 		    t->reply.outcome == OPENAI_UNAUTHORIZED ? "unauthorized" : "quota_exhausted",
-		    cfg->quota_probe_seconds * 1000);
-		release(w, t, 0, false);
+		    wait_ms);
+		release(w, t, -1, false);
 		break;
 	case OPENAI_UNAVAILABLE:
 		if (t->job.probe)

@@ -13,7 +13,8 @@
 #include "core/random.h"
 #include "work.h"
 
-enum { BEAT_MS = 5000, RETRY_MS = 200, STOP_MS = 8000 };
+/* Stopping takes STOP_MS and two or three waits of STOP_WAIT_MS and a second: under 10 s. */
+enum { BEAT_MS = 5000, RETRY_MS = 200, STOP_MS = 4000, STOP_WAIT_MS = 1000 };
 
 static volatile sig_atomic_t stop_requested;
 
@@ -121,7 +122,8 @@ static void tend(struct worker *w, struct rhythm *r)
 
 	if (rc == RC_OK && now >= r->next_beat) {
 		rc = beat(w, &e);
-		r->next_beat = now + beat_ms;
+		if (rc == RC_OK)
+			r->next_beat = now + beat_ms;
 	}
 	if (rc == RC_OK && work_has_place(w) && (w->more || now >= r->next_claim)) {
 		rc = work_claim(w, &e);
@@ -154,6 +156,7 @@ static void loop(struct worker *w)
 
 	while (!stop_requested) {
 		tend(w, &r);
+		w->more |= announced(w); /* libpq may have read it with an answer */
 		if (openai_client_poll(w->client, pg_fd(w->pg), (int)patience(w, &r), NULL, &e) !=
 		    RC_OK) {
 			log_error("provider.poll", "%s", e.msg);
@@ -165,28 +168,39 @@ static void loop(struct worker *w)
 	}
 }
 
-/* Calls under way are given up and their jobs handed back, with no attempt used. */
+/* Give the jobs in hand back, with no attempt used, and sign off. */
+static enum rc leave(struct worker *w, size_t *ret_n)
+{
+	const struct queue_job **jobs = calloc(w->n_tasks + 1, sizeof *jobs);
+	size_t n = 0;
+	enum rc rc = jobs == NULL ? RC_INTERNAL : RC_OK;
+
+	for (struct task *t = w->tasks; rc == RC_OK && t != NULL; t = t->next)
+		jobs[n++] = &t->job;
+	if (n > 0)
+		rc = queue_hand_back(w->pg, jobs, n, NULL);
+	if (rc == RC_OK)
+		rc = queue_sign_off(w->pg, w->id, NULL);
+	free(jobs);
+	*ret_n = rc == RC_OK ? n : 0;
+	return rc;
+}
+
+/* Calls under way are given up; what cannot be handed back in time is left to its lease. */
 static void stop(struct worker *w)
 {
 	int64_t deadline = clock_ms() + STOP_MS;
-	const struct queue_job **jobs = calloc(w->n_tasks + 1, sizeof *jobs);
-	size_t n = 0;
-	enum rc rc = RC_UNAVAILABLE;
+	size_t n;
 
 	log_info("stop", "stopping: %zu jobs in hand", w->n_tasks);
 	openai_client_cancel_all(w->client);
+	pg_set_timeout(w->pg, STOP_WAIT_MS);
 	work_finish(w);
-	for (struct task *t = w->tasks; jobs != NULL && t != NULL; t = t->next)
-		jobs[n++] = &t->job;
-	while (jobs != NULL && n > 0 && rc != RC_OK && clock_ms() < deadline) {
-		rc = queue_hand_back(w->pg, jobs, n, NULL);
-		if (rc != RC_OK)
-			(void)usleep(RETRY_MS * 1000);
-	}
-	free(jobs);
+	while (leave(w, &n) == RC_UNAVAILABLE && clock_ms() < deadline)
+		(void)usleep(RETRY_MS * 1000);
 	while (w->tasks != NULL)
 		work_drop(w, w->tasks);
-	log_info("stop", "stopped, %zu jobs handed back", rc == RC_OK ? n : 0);
+	log_info("stop", "stopped, %zu jobs handed back", n);
 }
 
 static enum rc set_up(struct worker *w, struct err *e)

@@ -44,6 +44,7 @@ create table jobs (
 	worker_id     text,
 	started_at    timestamptz,
 	finished_at   timestamptz,
+	finished_token uuid,
 	error_code    text,
 	error_detail  text,
 	primary key (tenant_id, id),
@@ -78,6 +79,7 @@ comment on column jobs.lease_until is 'When the claim ends unless renewed';
 comment on column jobs.worker_id is 'Worker of the latest claim';
 comment on column jobs.started_at is 'Latest claim';
 comment on column jobs.finished_at is 'When it left the queue for good';
+comment on column jobs.finished_token is 'The lease under which it was finished: a repeated finish finds itself done';
 comment on column jobs.error_code is 'Stable name of the latest trouble, also while queued again';
 comment on column jobs.error_detail is 'One sentence about it; no content of the document';
 
@@ -282,7 +284,8 @@ create table worker_heartbeats (
 	in_flight      integer     not null,
 	started_at     timestamptz not null default clock_timestamp(),
 	seen_at        timestamptz not null default clock_timestamp(),
-	claimed_at     timestamptz
+	claimed_at     timestamptz,
+	stopped_at     timestamptz
 );
 comment on table worker_heartbeats is 'Workers and when they were last heard of';
 comment on column worker_heartbeats.worker_id is 'Name of the process, unique';
@@ -295,6 +298,7 @@ comment on column worker_heartbeats.in_flight is 'Calls under way';
 comment on column worker_heartbeats.started_at is 'Its start';
 comment on column worker_heartbeats.seen_at is 'Last heartbeat';
 comment on column worker_heartbeats.claimed_at is 'Last job taken from the queue';
+comment on column worker_heartbeats.stopped_at is 'It ended in good order';
 
 create table audit_log (
 	id        bigint      generated always as identity primary key,

@@ -31,20 +31,31 @@ create policy everything on audit_log to mizan_admin, mizan_watchdog using (true
 
 grant select, insert on documents, jobs, idempotency_keys to mizan_app;
 grant select on invoices, incidents to mizan_app;
-grant select on pilot_switch, api_keys to mizan_app, mizan_admin;
+grant select on pilot_switch to mizan_app, mizan_admin;
 
 grant select on documents to mizan_worker;
-grant select, update on jobs to mizan_worker;
+grant select, update (state, run_at, attempts, lost_leases, retries, lease_token, lease_until, worker_id,
+    started_at, finished_at, finished_token, error_code, error_detail) on jobs to mizan_worker;
 grant select, insert on invoices to mizan_worker;
-grant select, insert, update on incidents to mizan_worker;
+grant select, insert, update (occurrence_count, last_seen_at) on incidents to mizan_worker;
 grant insert on provider_calls, audit_log to mizan_worker;
 grant select, insert, update, delete on worker_heartbeats to mizan_worker;
 grant select, update on provider_state to mizan_worker;
 grant select on pilot_switch to mizan_worker;
 
-grant select on documents, jobs, invoices, incidents, audit_log, worker_heartbeats, provider_state to mizan_admin;
+grant select (tenant_id, id, sha256, media_type, bytes, filename, created_at) on documents to mizan_admin;
+grant select on jobs, invoices, incidents, audit_log, worker_heartbeats, provider_state to mizan_admin;
 grant update on pilot_switch to mizan_admin;
 grant insert on audit_log to mizan_admin;
+
+-- Keys are looked up one at a time, by who has the key; nobody reads the table.
+create function api_key_find(p_sha256 bytea, out name text, out role text, out tenant_id text)
+returns setof record language sql stable security definer set search_path = public, pg_temp as $$
+	select name, role, tenant_id from api_keys where key_sha256 = p_sha256 and revoked_at is null
+$$;
+comment on function api_key_find(bytea) is 'The valid key with this SHA-256, if there is one';
+revoke execute on function api_key_find(bytea) from public;
+grant execute on function api_key_find(bytea) to mizan_app, mizan_admin;
 
 create function audit_log_is_append_only() returns trigger language plpgsql as $$
 begin

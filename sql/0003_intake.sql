@@ -1,14 +1,12 @@
 -- Taking a document in (SPEC 3, 11): one call, one transaction, all or nothing.
 
 create type accepted as (
-	outcome     text,    -- accepted, duplicate, idempotency_key_reused, pilot_disabled, pilot_rate_limited
-	job_id      uuid,    -- with accepted and duplicate
-	retry_after integer  -- seconds, with pilot_rate_limited
+	outcome text, -- accepted, duplicate or idempotency_key_reused
+	job_id  uuid  -- with accepted and duplicate
 );
 comment on type accepted is 'What became of an upload';
-comment on column accepted.outcome is 'accepted, duplicate, idempotency_key_reused, pilot_disabled or pilot_rate_limited';
+comment on column accepted.outcome is 'accepted, duplicate or idempotency_key_reused';
 comment on column accepted.job_id is 'The job that answers it: with accepted and duplicate';
-comment on column accepted.retry_after is 'Seconds until a place is free: with pilot_rate_limited';
 
 -- The pilot's limits hold over a sliding hour and over all processes: whoever counts does it
 -- alone, until its own row is committed.
@@ -20,7 +18,8 @@ create function pilot_retry_after(p_tenant text, p_limit integer) returns intege
 language sql volatile as $$
 	select greatest(1, ceil(extract(epoch from created_at + interval '1 hour' - clock_timestamp())))::integer
 	  from jobs
-	 where tenant_id = p_tenant and not smoke and created_at > clock_timestamp() - interval '1 hour'
+	 where tenant_id = p_tenant and not smoke
+	   and created_at > (select clock_timestamp()) - interval '1 hour' -- as a subquery an index condition
 	 order by created_at desc offset p_limit - 1 limit 1
 $$;
 comment on function pilot_retry_after(text, integer) is
@@ -33,15 +32,20 @@ declare
 	answer   accepted;
 	document uuid;
 	known    idempotency_keys;
+	wait_s   integer;
 begin
+	-- The front door sends a request again whose connection was cut: it is the same job.
+	if exists (select from jobs where tenant_id = p_tenant and id = p_job) then
+		return row('accepted', p_job)::accepted;
+	end if;
 	if p_idempotency_key is not null then
 		-- Two requests with one key at once: the second waits here for the first.
 		perform pg_advisory_xact_lock(hashtextextended(p_tenant || '/' || p_idempotency_key, 0));
 		select * into known from idempotency_keys where tenant_id = p_tenant and key = p_idempotency_key;
 		if found and known.sha256 <> p_sha256 then
-			return row('idempotency_key_reused', null, null)::accepted;
+			return row('idempotency_key_reused', null)::accepted;
 		elsif found then
-			return row('duplicate', known.job_id, null)::accepted;
+			return row('duplicate', known.job_id)::accepted;
 		end if;
 	end if;
 
@@ -61,16 +65,17 @@ begin
 	if answer.job_id is null then
 		if p_pilot_limit is not null then
 			perform pilot_lock();
-			answer.retry_after := pilot_retry_after(p_tenant, p_pilot_limit);
-			if answer.retry_after is not null then
+			wait_s := pilot_retry_after(p_tenant, p_pilot_limit);
+			if wait_s is not null then
 				-- Refused means refused: the document goes with it.
-				raise exception using errcode = 'MZ429', message = answer.retry_after::text;
+				raise exception using errcode = 'MZ429', message = wait_s::text;
 			end if;
 		end if;
 		answer.outcome := 'accepted';
 		answer.job_id := p_job;
 		insert into jobs (tenant_id, id, document_id, trace_id, reply_channel)
-		values (p_tenant, p_job, document, p_trace_id, p_reply_channel);
+		values (p_tenant, p_job, document, p_trace_id, p_reply_channel)
+		on conflict do nothing; -- the same request, accepted while this one was on its way
 	end if;
 	if p_idempotency_key is not null then
 		insert into idempotency_keys (tenant_id, key, sha256, job_id)

@@ -93,12 +93,12 @@ begin
 	for c in
 		with lost as (
 			select tenant_id, id from jobs
-			 where state = 'RUNNING' and lease_until < clock_timestamp()
+			 where state = 'RUNNING' and lease_until < (select clock_timestamp())
 			   and (pilot or smoke or tenant_id <> p_pilot_tenant)
 			 order by lease_until limit gate.allowed for update skip locked
 		), queued as (
 			select tenant_id, id from jobs
-			 where state = 'QUEUED' and run_at <= clock_timestamp()
+			 where state = 'QUEUED' and run_at <= (select clock_timestamp())
 			   and (pilot or smoke or tenant_id <> p_pilot_tenant)
 			 order by run_at limit gate.allowed for update skip locked
 		), due as (
@@ -140,13 +140,13 @@ begin
 	   set state = 'QUEUED', lease_token = null, lease_until = null,
 	       attempts = attempts + p_attempt, retries = retries + 1,
 	       run_at = clock_timestamp()
-	              + make_interval(secs => coalesce(p_delay_ms, backoff_ms(retries, p_base_ms, p_max_ms)) / 1000.0),
+	              + make_interval(secs => greatest(p_delay_ms, backoff_ms(retries, p_base_ms, p_max_ms)) / 1000.0),
 	       error_code = p_error_code, error_detail = p_error_detail
 	 where tenant_id = p_tenant and id = p_job and state = 'RUNNING' and lease_token = p_token;
 	return found;
 end $$;
 comment on function release_job(text, uuid, uuid, bigint, bigint, bigint, text, text, integer) is
-    'Hands a job back, due after p_delay_ms (null: backoff), with p_attempt (0 or 1) tries used; false: the lease was lost';
+    'Hands a job back, due after the backoff or p_delay_ms, whichever is longer, with p_attempt (0 or 1) tries used; false: the lease was lost';
 
 create function hand_back_job(p_tenant text, p_job uuid, p_token uuid) returns boolean language plpgsql as $$
 begin
@@ -158,21 +158,24 @@ comment on function hand_back_job(text, uuid, uuid) is 'Undoes a claim, as if it
 
 create function record_call(p_tenant text, p_job uuid, p_token uuid, p_outcome text, p_http_status integer,
     p_request_id text, p_model text, p_duration_ms bigint, p_prompt_tokens bigint, p_completion_tokens bigint,
-    p_reply bytea) returns void language sql volatile as $$
+    p_reply bytea) returns boolean language plpgsql as $$
+begin
 	insert into provider_calls (tenant_id, job_id, lease_token, outcome, http_status, request_id, model,
 	                            duration_ms, prompt_tokens, completion_tokens, reply)
 	select p_tenant, p_job, p_token, p_outcome, p_http_status, p_request_id, p_model,
 	       p_duration_ms, p_prompt_tokens, p_completion_tokens, p_reply
 	 where exists (select from jobs where tenant_id = p_tenant and id = p_job and state = 'RUNNING'
-	                  and lease_token = p_token)
-$$;
+	                  and lease_token = p_token);
+	return found;
+end $$;
 comment on function record_call(text, uuid, uuid, text, integer, text, text, bigint, bigint, bigint, bytea) is
-    'Keeps what a call to the provider gave, unless the lease was lost';
+    'Keeps what a call to the provider gave; false: the lease was lost, nothing was kept';
 
--- The one writer of the provider's state.  While it refuses us, each refusal doubles the wait
--- unless the provider named one; only a probe's success ends it.
+-- The one writer of the provider's state.  While it limits us, each refusal doubles the wait, or
+-- makes it what the provider asked for where that is longer; a refused key and a used-up quota
+-- are looked at every p_quota_ms.  Only a probe's success ends it.
 create function provider_report(p_token uuid, p_state text, p_wait_ms bigint, p_base_ms bigint,
-    p_max_ms bigint) returns text language plpgsql as $$
+    p_max_ms bigint, p_quota_ms bigint) returns text language plpgsql as $$
 declare
 	p       provider_state;
 	probing boolean;
@@ -194,11 +197,15 @@ begin
 		end if;
 		p_state := p.state;
 	end if;
+	if p_state = 'rate_limited' and p.state in ('unauthorized', 'quota_exhausted') and not probing then
+		return p.state; -- a straggler; the graver state stands
+	end if;
 	-- Calls that were under way when the first refusal came are one refusal, not many.
 	if p.state = 'ok' or probing then
 		p.consecutive := p.consecutive + 1;
 	end if;
-	wait_ms := coalesce(p_wait_ms, backoff_ms(p.consecutive - 1, p_base_ms, p_max_ms));
+	wait_ms := case when p_state <> 'rate_limited' then p_quota_ms
+	                else greatest(p_wait_ms, backoff_ms(p.consecutive - 1, p_base_ms, p_max_ms)) end;
 	update provider_state
 	   set state = p_state, consecutive = p.consecutive,
 	       blocked_until = greatest(case when not probing then blocked_until end,
@@ -208,8 +215,8 @@ begin
 	 where provider = 'openai';
 	return p_state;
 end $$;
-comment on function provider_report(uuid, text, bigint, bigint, bigint) is
-    'What a call under lease p_token taught about the provider: ok, unavailable, or a refusal with the wait it asked for (null: backoff); the state after it';
+comment on function provider_report(uuid, text, bigint, bigint, bigint, bigint) is
+    'What a call under lease p_token taught about the provider: ok, unavailable, or a refusal with the wait it asked for (null: none); the state after it';
 
 create function lock_invoice(p_tenant text, p_lock text, p_identity text, p_document uuid)
 returns boolean language plpgsql as $$
@@ -231,18 +238,20 @@ begin
 		action := 'pilot_disabled';
 		return;
 	end if;
-	update incidents
-	   set occurrence_count = occurrence_count + 1, last_seen_at = clock_timestamp()
+	select id into incident from incidents
 	 where tenant_id = p_tenant and category = i.category and fingerprint = i.fingerprint
-	   and status <> 'RESOLVED' and created_at > clock_timestamp() - interval '24 hours'
-	returning id into incident;
+	   and status <> 'RESOLVED' and created_at > (select clock_timestamp()) - interval '24 hours'
+	 order by created_at desc limit 1 for update;
 	if incident is not null then
+		update incidents set occurrence_count = occurrence_count + 1, last_seen_at = clock_timestamp()
+		 where tenant_id = p_tenant and id = incident;
 		action := 'repeated';
 	else
 		if p_pilot_limit is not null then
 			perform pilot_lock();
 			if (select count(*) from incidents
-			     where tenant_id = p_tenant and created_at > clock_timestamp() - interval '1 hour') >= p_pilot_limit then
+			     where tenant_id = p_tenant
+			       and created_at > (select clock_timestamp()) - interval '1 hour') >= p_pilot_limit then
 				action := 'incident_budget';
 				return;
 			end if;
@@ -270,14 +279,20 @@ declare
 begin
 	update jobs
 	   set state = p_state, finished_at = clock_timestamp(), lease_token = null, lease_until = null,
-	       error_code = p_error_code, error_detail = p_error_detail,
+	       finished_token = p_token, error_code = p_error_code, error_detail = p_error_detail,
 	       attempts = attempts + (p_state = 'FAILED')::integer
 	 where tenant_id = p_tenant and id = p_job and state = 'RUNNING' and lease_token = p_token
 	returning * into j;
-	done := found;
-	if not done then
+	if not found then
+		-- Written already, by a commit whose answer never arrived?
+		select true, i.incident_id, i.incident_skipped, i.pipeline_total_ms
+		  into done, incident, incident_action, pipeline_total_ms
+		  from jobs f join invoices i on i.tenant_id = f.tenant_id and i.job_id = f.id
+		 where f.tenant_id = p_tenant and f.id = p_job and f.finished_token = p_token;
+		done := coalesce(done, false);
 		return;
 	end if;
+	done := true;
 	if lock_invoice(p_tenant, p_lock, p_invoice->>'identity', j.document_id) then
 		row := p_if_duplicate;
 	end if;
@@ -299,16 +314,41 @@ begin
 	pipeline_total_ms := v.pipeline_total_ms;
 end $$;
 comment on function finish_job(text, uuid, uuid, text, text, text, text, json, json, integer, boolean) is
-    'Ends a job with its result and incident, all or nothing: p_invoice has the columns of invoices and the member incident, p_if_duplicate the same for the case that another document holds the same invoice. done is false when the lease was lost, and then nothing was written';
+    'Ends a job with its result and incident, all or nothing: p_invoice has the columns of invoices and the member incident, p_if_duplicate the same for the case that another document holds the same invoice. done is false when the lease was lost, and then nothing was written; the same call again is done, too';
+
+create function abandon_job(p_tenant text, p_job uuid, p_token uuid, p_error_code text, p_error_detail text)
+returns boolean language plpgsql as $$
+begin
+	update jobs
+	   set state = 'FAILED', finished_at = clock_timestamp(), lease_token = null, lease_until = null,
+	       error_code = p_error_code, error_detail = p_error_detail
+	 where tenant_id = p_tenant and id = p_job and state = 'RUNNING' and lease_token = p_token;
+	return found;
+end $$;
+comment on function abandon_job(text, uuid, uuid, text, text) is
+    'Ends a job whose result cannot be written at all, so that it is not paid for again and again; false: the lease was lost';
 
 create function heartbeat(p_worker text, p_host text, p_pid integer, p_build_id text, p_config_hash text,
-    p_key_configured boolean, p_in_flight integer) returns void language sql volatile as $$
+    p_key_configured boolean, p_in_flight integer) returns void language plpgsql as $$
+begin
+	update worker_heartbeats set seen_at = clock_timestamp(), in_flight = p_in_flight where worker_id = p_worker;
+	if found then
+		return;
+	end if;
 	delete from worker_heartbeats where seen_at < clock_timestamp() - interval '1 day';
 	insert into worker_heartbeats (worker_id, host, pid, build_id, config_hash, key_configured, in_flight)
-	values (p_worker, p_host, p_pid, p_build_id, p_config_hash, p_key_configured, p_in_flight)
-	on conflict (worker_id) do update set seen_at = clock_timestamp(), in_flight = excluded.in_flight
-$$;
-comment on function heartbeat(text, text, integer, text, text, boolean, integer) is 'A worker says that it lives';
+	values (p_worker, p_host, p_pid, p_build_id, p_config_hash, p_key_configured, p_in_flight);
+	if p_key_configured then
+		-- It may have come with the key that was missing: one probe finds out.
+		update provider_state set blocked_until = clock_timestamp()
+		 where provider = 'openai' and state = 'unauthorized' and blocked_until > clock_timestamp();
+	end if;
+end $$;
+comment on function heartbeat(text, text, integer, text, text, boolean, integer) is 'A worker says that it lives; the first time, that it has come';
+
+create function sign_off(p_worker text) returns void language sql volatile
+    as $$ update worker_heartbeats set stopped_at = clock_timestamp() where worker_id = p_worker $$;
+comment on function sign_off(text) is 'A worker says that it goes';
 
 -- LISTEN takes no parameter, and no SQL text is pasted together outside of the database.
 create function listen_on(p_channel text) returns void language plpgsql as $$

@@ -30,14 +30,15 @@ returns readiness language sql volatile security definer set search_path = publi
 	with clock as (
 		select clock_timestamp() as now, make_interval(mins => p_stuck_minutes) as stuck
 	), workers as (
-		select count(*) filter (where seen_at > now - make_interval(secs => p_alive_seconds)) as alive,
+		select count(*) filter (where stopped_at is null and seen_at > now - make_interval(secs => p_alive_seconds)) as alive,
 		       coalesce(max(claimed_at) > now - stuck, false) as consuming,
 		       coalesce((array_agg(key_configured order by seen_at desc))[1], false) as key_configured
 		  from worker_heartbeats, clock group by now, stuck
 	), provider as (
 		-- A refusal that is over, with no job left that would find out, is no reason to be not
 		-- ready: without traffic it would stay one for ever (the killed pilot's jobs are skipped).
-		select case when blocked_until > now or exists (select from jobs where state in ('QUEUED', 'RUNNING'))
+		select case when blocked_until > now or exists (select from jobs where state = 'QUEUED')
+		             or exists (select from jobs where state = 'RUNNING')
 		            then state else 'ok' end as state, blocked_until
 		  from provider_state, clock where provider = 'openai'
 	)

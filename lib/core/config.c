@@ -19,9 +19,9 @@
 #define KEY(n, d, m)         { n, d, CONFIG_STRING, CONFIG_SECRET, 0, 0, AT(m) }
 #define BOOL(n, d, m)        { n, d, CONFIG_BOOL, 0, 0, 0, AT(m) }
 #define INT(n, d, lo, hi, m) { n, d, CONFIG_INT, 0, lo, hi, AT(m) }
-/* Bounds so wide that I5, I6 and I7 speak for themselves. */
+/* Lower bounds so wide that I5, I6 and I7 speak for themselves. */
 #define DEC(n, d, m)         { n, d, CONFIG_DECIMAL, 0, -MAX_DECIMAL, MAX_DECIMAL, AT(thresholds.m) }
-#define LIMIT(n, d, m)       { n, d, CONFIG_INT, 0, -MAX_DECIMAL, MAX_DECIMAL, AT(m) }
+#define LIMIT(n, d, m)       { n, d, CONFIG_INT, 0, -MAX_DECIMAL, INT32_MAX, AT(m) }
 
 static const struct config_key keys[] = {
 	KEY("ADMIN_API_KEY", NULL, admin_api_key),
@@ -30,7 +30,7 @@ static const struct config_key keys[] = {
 	INT("DB_POOL_SIZE", "8", 1, 128, db_pool_size),
 	INT("DB_TIMEOUT_MS", "5000", 100, HOUR_MS, db_timeout_ms),
 	STR("ENV", "development", env),
-	INT("FCGI_THREADS", "256", 1, 1024, fcgi_threads),
+	INT("FCGI_THREADS", "256", 4, 1024, fcgi_threads),
 	INT("JOB_LEASE_SECONDS", "30", 1, DAY_S, job_lease_seconds),
 	INT("JOB_MAX_ATTEMPTS", "3", 1, 100, job_max_attempts),
 	INT("JOB_MAX_LOST_LEASES", "10", 1, 1000, job_max_lost_leases),
@@ -199,12 +199,22 @@ static bool thresholds_positive(const struct thresholds *t)
 	       t->low_confidence > 0 && t->ocr_suspect_confidence > 0 && t->line_tolerance > 0;
 }
 
+/* As lib/http/tenant.h has it: a pilot that no upload can name would be guarded by nothing. */
+static bool is_tenant_id(const char *s)
+{
+	static const char alnum[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+	size_t len = s != NULL ? strlen(s) : 0;
+
+	return len >= 1 && len <= 63 && strchr(alnum, s[0]) != NULL &&
+	       strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == len;
+}
+
 static bool strong_key(const char *key)
 {
 	return key != NULL && strlen(key) >= 32;
 }
 
-/* SPEC §2, I1 to I9 */
+/* SPEC §2, I1 to I9, and what else would leave a guard without effect */
 static void check_invariants(const struct config *c, struct buf *p)
 {
 	const struct thresholds *t = &c->thresholds;
@@ -227,6 +237,10 @@ static void check_invariants(const struct config *c, struct buf *p)
 	    c->stuck_minutes < 1)
 		problem(p, "I7: PILOT_MAX_INVOICES_PER_HOUR, PILOT_MAX_INCIDENTS_PER_HOUR and "
 			   "STUCK_MINUTES must be positive whole numbers");
+	if (!is_tenant_id(c->pilot_tenant_id))
+		problem(p, "PILOT_TENANT_ID must be a tenant id: [a-z0-9][a-z0-9_-]{0,62}");
+	if (c->retry_max_ms < c->retry_base_ms)
+		problem(p, "RETRY_MAX_MS must be at least RETRY_BASE_MS");
 	if (!one_of_environments(c->env))
 		problem(p, "I8: ENV must be development, staging or production");
 	if (one_of_environments(c->env) && strcmp(c->env, "production") == 0 &&

@@ -1,6 +1,7 @@
 #include "core/random.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "core/sha256.h"
@@ -36,15 +37,27 @@ void random_hex(char *out, size_t n)
 	hex_encode(bytes, n, out);
 }
 
+/* hex: 32 digits; two of them say version and variant. */
+static void format_uuid(const char *hex, char out[RANDOM_UUID_TEXT])
+{
+	static const char variants[] = "89ab";
+
+	(void)snprintf(out, RANDOM_UUID_TEXT, "%.8s-%.4s-4%.3s-%c%.3s-%.12s", hex, hex + 8,
+	    hex + 13, variants[hex[16] & 3], hex + 17, hex + 20);
+}
+
 void random_uuid(char out[RANDOM_UUID_TEXT])
 {
-	uint8_t b[16];
 	char hex[33];
 
-	random_bytes(b, sizeof b);
-	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	hex_encode(b, sizeof b, hex);
-	(void)snprintf(out, RANDOM_UUID_TEXT, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
-	    hex + 16, hex + 20);
+	random_hex(hex, 16);
+	format_uuid(hex, out);
+}
+
+bool uuid_from_hex(const char *hex, char out[RANDOM_UUID_TEXT])
+{
+	if (strlen(hex) != 32 || strspn(hex, "0123456789abcdef") != 32)
+		return false;
+	format_uuid(hex, out);
+	return true;
 }

@@ -2,6 +2,7 @@
 #ifndef MIZAN_CORE_RANDOM_H
 #define MIZAN_CORE_RANDOM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,5 +18,11 @@ void random_hex(char *out, size_t n);
 
 /* A version 4 UUID (RFC 9562 §5.4) as text. */
 void random_uuid(char out[RANDOM_UUID_TEXT]);
+
+/*
+ * The same from 32 hexadecimal digits of somebody else's randomness; false, and out untouched,
+ * when it is not that.
+ */
+bool uuid_from_hex(const char *hex, char out[RANDOM_UUID_TEXT]);
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef MIZAN_HTTP_REQUEST_H
 #define MIZAN_HTTP_REQUEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct http_request {
@@ -16,6 +17,8 @@ struct http_request {
 	char *const *env;        /* "NAME=value" meta-variables, NULL-terminated */
 	const char *body;        /* the raw body, mapped or read; NULL if there is none */
 	size_t body_len;
+	bool (*gone)(void *connection); /* has the client given up?  NULL: nobody knows */
+	void *connection;               /* what gone() is given */
 };
 
 /* A meta-variable's value ("" where it is set and empty), or NULL. */

@@ -22,14 +22,17 @@ static struct json_object *text(const char *s)
 	return s != NULL ? json_object_new_string(s) : NULL;
 }
 
-/* A JSON number with exactly the decimal's own digits: the double beside them is not printed. */
+/*
+ * A JSON number with exactly the decimal's own digits: the double beside them is not printed.
+ * Always with a point, as json-c reads a whole number beyond 64 bits wrong.
+ */
 static struct json_object *amount(bool known, struct decimal d, int digits)
 {
 	char s[DECIMAL_TEXT];
 
 	if (!known)
 		return NULL;
-	decimal_text(decimal_round(d, digits), 0, s);
+	decimal_text(decimal_round(d, digits), digits, s);
 	return json_object_new_double_s(0, s);
 }
 
@@ -100,7 +103,9 @@ static struct json_object *incident_json(
 	o = json_object_new_object();
 	secondary = json_object_new_array();
 	for (size_t i = 1; i < q->n_flags; i++)
-		(void)json_object_array_add(secondary, text(quality_code_name(q->flags[i].code)));
+		if (q->flags[i].severity != SEVERITY_S3)
+			(void)json_object_array_add(
+			    secondary, text(quality_code_name(q->flags[i].code)));
 	add(o, "category", text(incident_category_name(q->incident_category)));
 	add(o, "severity", text(severity_name(q->incident_severity)));
 	add(o, "primary_flag", text(quality_code_name(q->flags[0].code)));

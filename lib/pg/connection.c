@@ -37,10 +37,16 @@ void pg_free(struct pg *pg)
 	free(pg);
 }
 
+void pg_set_timeout(struct pg *pg, int64_t timeout_ms)
+{
+	pg->timeout_ms = timeout_ms;
+}
+
 void pg_drop(struct pg *pg)
 {
 	PQfinish(pg->conn);
 	pg->conn = NULL;
+	pg->doomed = false;
 	pg->n_prepared = 0;
 }
 
@@ -62,7 +68,7 @@ bool pg_wait_socket(PGconn *conn, short events, int64_t deadline)
  * Plans are made once for a connection, often while a table is still empty, and kept: so the
  * index is preferred from the start, and JIT kept from judging plans by that penalty.
  */
-static PGconn *start(const struct pg *pg)
+static PGconn *connect_to(const struct pg *pg)
 {
 	char options[256], timeout_s[16], timeout_ms[16];
 	const char *const names[] = { "dbname", "application_name", "client_encoding", "options",
@@ -77,20 +83,7 @@ static PGconn *start(const struct pg *pg)
 	    "-c statement_timeout=%s -c lock_timeout=%s -c idle_in_transaction_session_timeout=%s "
 	    "-c timezone=UTC -c enable_seqscan=off -c jit=off",
 	    timeout_ms, timeout_ms, timeout_ms);
-	return PQconnectStartParams(names, values, 1);
-}
-
-static bool connected(PGconn *conn, int64_t deadline)
-{
-	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-
-	while (status != PGRES_POLLING_OK) {
-		short events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-		if (status == PGRES_POLLING_FAILED || !pg_wait_socket(conn, events, deadline))
-			return false;
-		status = PQconnectPoll(conn);
-	}
-	return true;
+	return PQconnectdbParams(names, values, 1);
 }
 
 static void no_notice(void *arg, const PGresult *res)
@@ -101,14 +94,11 @@ static void no_notice(void *arg, const PGresult *res)
 
 static enum rc reconnect(struct pg *pg, struct err *e)
 {
-	int64_t now = clock_ms();
-
-	if (now < pg->next_attempt)
+	if (clock_ms() < pg->next_attempt)
 		return err_set(
 		    e, RC_UNAVAILABLE, "database_unavailable", "the database cannot be reached");
-	pg->conn = start(pg);
-	if (pg->conn != NULL && PQstatus(pg->conn) != CONNECTION_BAD &&
-	    connected(pg->conn, now + pg->timeout_ms) && PQsetnonblocking(pg->conn, 1) == 0 &&
+	pg->conn = connect_to(pg);
+	if (PQstatus(pg->conn) == CONNECTION_OK && PQsetnonblocking(pg->conn, 1) == 0 &&
 	    PQenterPipelineMode(pg->conn) == 1) {
 		(void)PQsetNoticeReceiver(pg->conn, no_notice, NULL);
 		pg->backoff_ms = 0;

@@ -5,8 +5,13 @@
  * committed together or not at all.  Every wait has a deadline.  A connection that broke is
  * opened again by the next pg_run(), with backoff.  A handle belongs to one thread at a time.
  *
+ * Of several hosts in the connection string each has the time-out to itself (in whole seconds,
+ * at least 2: libpq's connect_timeout), and a server that has become read-only is left for one
+ * that fits target_session_attrs.
+ *
  * Named prepared statements are used; behind a transaction-pooling proxy that proxy must
- * support them (PgBouncer 1.21 and later: max_prepared_statements).
+ * support them (PgBouncer 1.21 and later: max_prepared_statements) and let the start-up
+ * parameter `options` pass (ignore_startup_parameters).
  */
 #ifndef MIZAN_PG_PG_H
 #define MIZAN_PG_PG_H
@@ -36,7 +41,10 @@ struct pg_param {
 		.value = (const char *)(v), .len = (n)                                             \
 	}
 
-/* The rows that a statement must give; anything else is RC_INTERNAL ("unexpected_rows"). */
+/*
+ * The rows that a statement must give; anything else is RC_INTERNAL ("unexpected_rows"), found
+ * after the commit: a broken assumption of ours, not a condition to act upon.
+ */
 enum pg_expect { PG_EXPECT_ANY, PG_EXPECT_NONE, PG_EXPECT_ONE, PG_EXPECT_OPTIONAL };
 
 struct pg_query {
@@ -51,6 +59,9 @@ struct pg_query {
 /* A handle for `url` (libpq connection string); connects at the first use.  NULL: no memory. */
 struct pg *pg_new(const char *url, const char *application_name, int64_t timeout_ms);
 void pg_free(struct pg *pg);
+
+/* Wait no longer than this from now on, for an answer or for a new connection. */
+void pg_set_timeout(struct pg *pg, int64_t timeout_ms);
 
 /*
  * Run n statements as one transaction.

@@ -10,6 +10,7 @@
 
 struct pg {
 	PGconn *conn;
+	bool doomed; /* to be given up after the present pipeline */
 	char *url;
 	char *application_name;
 	uint64_t generation; /* counts the connections made */

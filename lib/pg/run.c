@@ -30,13 +30,20 @@ static bool about_the_server(const char *sqlstate)
 	return strcmp(sqlstate, "55P03") == 0;
 }
 
-static enum rc failure(const PGresult *res, struct err *e)
+/* It went down or became a standby: target_session_attrs is looked at only when connecting. */
+static bool server_changed(const char *sqlstate)
+{
+	return strcmp(sqlstate, "25006") == 0 || strncmp(sqlstate, "57P", 3) == 0;
+}
+
+static enum rc failure(struct pg *pg, const PGresult *res, struct err *e)
 {
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
 
 	if (state == NULL)
 		return err_set(e, RC_UNAVAILABLE, "database_unavailable", "the connection was cut");
+	pg->doomed = pg->doomed || server_changed(state);
 	if (about_the_server(state))
 		return err_set(e, RC_UNAVAILABLE, "database_unavailable", "sqlstate %s: %s", state,
 		    message != NULL ? message : "");
@@ -138,7 +145,7 @@ static enum rc collect_one(
 	}
 	if (so_far == RC_OK && PQresultStatus(res) != PGRES_COMMAND_OK &&
 	    PQresultStatus(res) != PGRES_TUPLES_OK)
-		rc = failure(res, e);
+		rc = failure(pg, res, e);
 	/* Of all commands only a Prepare has no tag. */
 	if (rc == RC_OK && PQcmdStatus(res)[0] == '\0')
 		pg->n_prepared++;
@@ -179,7 +186,7 @@ static enum rc collect(struct pg *pg, const struct pg_query *queries, size_t n,
 	if (!next_result(pg, deadline, &sync) || PQresultStatus(sync) != PGRES_PIPELINE_SYNC) {
 		/* A commit that fails (a deferred constraint, the disk) reports here. */
 		if (rc == RC_OK && sync != NULL)
-			rc = failure(sync, e);
+			rc = failure(pg, sync, e);
 		PQclear(sync);
 		pg_drop(pg);
 		return rc != RC_OK ? rc
@@ -211,6 +218,8 @@ enum rc pg_run(
 		rc = collect(pg, queries, n, steps, results, e);
 	else
 		rc = cut(pg, e, "the connection was cut while sending");
+	if (pg->doomed)
+		pg_drop(pg);
 	for (size_t i = 0; i < n && rc == RC_OK && ret != NULL; i++) {
 		ret[i] = (struct pg_result *)results[i];
 		results[i] = NULL;

@@ -2,8 +2,7 @@
 
 #include <stdio.h>
 
-static const char sql_find[] =
-    "select name, role, tenant_id from api_keys where key_sha256 = $1 and revoked_at is null";
+static const char sql_find[] = "select name, role, tenant_id from api_key_find($1)";
 
 enum rc api_key_find(
     struct pg *pg, const uint8_t sha256[SHA256_BYTES], struct api_key *ret, struct err *e)

@@ -26,6 +26,8 @@ static const char sql_release[] =
 
 static const char sql_hand_back[] = "select hand_back_job($1, $2::uuid, $3::uuid)";
 
+static const char sql_abandon[] = "select abandon_job($1, $2::uuid, $3::uuid, $4, $5)";
+
 static const char sql_call[] =
     "select record_call($1, $2::uuid, $3::uuid, $4, $5::integer, $6, $7, $8::bigint, $9::bigint,"
     " $10::bigint, $11)";
@@ -42,10 +44,12 @@ static const char sql_announce[] = "select pg_notify('" QUEUE_CHANNEL "', '')";
 static const char sql_listen[] = "select listen_on($1)";
 
 static const char sql_provider[] =
-    "select provider_report($1::uuid, $2, $3::bigint, $4::bigint, $5::bigint)";
+    "select provider_report($1::uuid, $2, $3::bigint, $4::bigint, $5::bigint, $6::bigint)";
 
 static const char sql_heartbeat[] =
     "select heartbeat($1, $2, $3::integer, $4, $5, $6::boolean, $7::integer)";
+
+static const char sql_sign_off[] = "select sign_off($1)";
 
 static const char *number(char text[NUMBER_TEXT], int64_t n)
 {
@@ -112,33 +116,25 @@ static void copy_bytes(char *to, size_t size, const struct pg_result *res, int c
 	(void)snprintf(to, size, "%.*s", (int)len, from);
 }
 
-enum rc queue_documents(struct pg *pg, const struct queue_job *const jobs[], size_t n,
-    struct queue_document ret[], struct err *e)
+enum rc queue_document(
+    struct pg *pg, const struct queue_job *job, struct queue_document *ret, struct err *e)
 {
-	struct pg_query *q = calloc(n + 1, sizeof *q);
-	struct pg_result **res = calloc(n + 1, sizeof *res);
-	enum rc rc = q == NULL || res == NULL ? err_no_memory(e) : RC_OK;
+	struct pg_query q = {
+		.sql = sql_document,
+		.tenant = job->tenant_id,
+		.expect = PG_EXPECT_ONE,
+		.binary_result = true,
+		.n = 2,
+		.params = { PG_TEXT(job->tenant_id), PG_TEXT(job->document_id) },
+	};
+	enum rc rc = pg_run(pg, &q, 1, &ret->rows, e);
 
-	for (size_t i = 0; rc == RC_OK && i < n; i++)
-		q[i] = (struct pg_query){
-			.sql = sql_document,
-			.tenant = jobs[i]->tenant_id,
-			.expect = PG_EXPECT_ONE,
-			.binary_result = true,
-			.n = 2,
-			.params = { PG_TEXT(jobs[i]->tenant_id), PG_TEXT(jobs[i]->document_id) },
-		};
-	if (rc == RC_OK)
-		rc = pg_run(pg, q, n, res, e);
-	for (size_t i = 0; rc == RC_OK && i < n; i++) {
-		ret[i].rows = res[i];
-		ret[i].bytes = pg_bytes(res[i], 0, 0, &ret[i].len);
-		copy_bytes(ret[i].media_type, sizeof ret[i].media_type, res[i], 1);
-		copy_bytes(ret[i].sha256, sizeof ret[i].sha256, res[i], 2);
-	}
-	free(q);
-	free(res);
-	return rc;
+	if (rc != RC_OK)
+		return rc;
+	ret->bytes = pg_bytes(ret->rows, 0, 0, &ret->len);
+	copy_bytes(ret->media_type, sizeof ret->media_type, ret->rows, 1);
+	copy_bytes(ret->sha256, sizeof ret->sha256, ret->rows, 2);
+	return RC_OK;
 }
 
 void queue_document_free(struct queue_document *d)
@@ -261,13 +257,40 @@ enum rc queue_hand_back(
 	return rc;
 }
 
+/* One statement that says whether the lease still held. */
+static enum rc run_fenced(struct pg *pg, const struct pg_query *q, struct err *e)
+{
+	struct pg_result *res = NULL;
+	enum rc rc = pg_run(pg, q, 1, &res, e);
+
+	if (rc == RC_OK && !pg_bool(res, 0, 0))
+		rc = err_set(e, RC_NOT_FOUND, "lease_lost", "the lease was lost");
+	pg_result_free(res);
+	return rc;
+}
+
 enum rc queue_record_call(
     struct pg *pg, const struct queue_job *job, const struct queue_call *call, struct err *e)
 {
 	struct call_text text;
 	struct pg_query q = call_query(job, call, &text);
 
-	return pg_run(pg, &q, 1, NULL, e);
+	return run_fenced(pg, &q, e);
+}
+
+enum rc queue_abandon(
+    struct pg *pg, const struct queue_job *job, const char *code, const char *detail, struct err *e)
+{
+	struct pg_query q = {
+		.sql = sql_abandon,
+		.tenant = job->tenant_id,
+		.expect = PG_EXPECT_ONE,
+		.n = 5,
+		.params = { PG_TEXT(job->tenant_id), PG_TEXT(job->id), PG_TEXT(job->lease_token),
+		    PG_TEXT(code), PG_TEXT(detail) },
+	};
+
+	return run_fenced(pg, &q, e);
 }
 
 static struct pg_query finish_query(
@@ -373,14 +396,15 @@ enum rc queue_listen(struct pg *pg, const char *channel, struct err *e)
 enum rc queue_provider_report(struct pg *pg, const struct config *cfg, const struct queue_job *job,
     const char *state, int64_t wait_ms, char ret_state[QUEUE_STATE_TEXT], struct err *e)
 {
-	char wait[NUMBER_TEXT], base[NUMBER_TEXT], max[NUMBER_TEXT];
+	char wait[NUMBER_TEXT], base[NUMBER_TEXT], max[NUMBER_TEXT], quota[NUMBER_TEXT];
 	struct pg_query q = {
 		.sql = sql_provider,
 		.expect = PG_EXPECT_ONE,
-		.n = 5,
+		.n = 6,
 		.params = { PG_TEXT(job->lease_token), PG_TEXT(state),
 		    PG_TEXT(known(wait, wait_ms, -1)), PG_TEXT(number(base, cfg->retry_base_ms)),
-		    PG_TEXT(number(max, cfg->retry_max_ms)) },
+		    PG_TEXT(number(max, cfg->retry_max_ms)),
+		    PG_TEXT(number(quota, cfg->quota_probe_seconds * 1000)) },
 	};
 	struct pg_result *res = NULL;
 	enum rc rc = pg_run(pg, &q, 1, &res, e);
@@ -402,6 +426,13 @@ enum rc queue_heartbeat(struct pg *pg, const struct queue_worker *w, struct err 
 		    PG_TEXT(w->key_configured ? "true" : "false"),
 		    PG_TEXT(number(in_flight, (int64_t)w->in_flight)) },
 	};
+
+	return pg_run(pg, &q, 1, NULL, e);
+}
+
+enum rc queue_sign_off(struct pg *pg, const char *worker_id, struct err *e)
+{
+	struct pg_query q = { .sql = sql_sign_off, .n = 1, .params = { PG_TEXT(worker_id) } };
 
 	return pg_run(pg, &q, 1, NULL, e);
 }

@@ -42,9 +42,8 @@ struct queue_document {
 	char sha256[65];
 };
 
-/* The documents of n jobs in one round trip: ret[i] is jobs[i]'s. */
-enum rc queue_documents(struct pg *pg, const struct queue_job *const jobs[], size_t n,
-    struct queue_document ret[], struct err *e) MUST_CHECK;
+enum rc queue_document(struct pg *pg, const struct queue_job *job, struct queue_document *ret,
+    struct err *e) MUST_CHECK;
 void queue_document_free(struct queue_document *d);
 
 /* Extend the leases of n jobs; those that were lost stay lost. */
@@ -62,15 +61,15 @@ struct queue_call {
 	size_t reply_len;
 };
 
-/* Record a call whose job goes on; without the lease nothing is written. */
+/* Record a call whose job goes on.  RC_NOT_FOUND "lease_lost": nothing was written. */
 enum rc queue_record_call(struct pg *pg, const struct queue_job *job, const struct queue_call *call,
     struct err *e) MUST_CHECK;
 
 /*
- * Put the job back into the queue for the reason in code and detail, due after delay_ms (-1:
- * backoff that grows with each time); uses_attempt: the document was at fault.  call (may be
- * NULL) is recorded with it.
- * RC_NOT_FOUND "lease_lost": nothing was written.
+ * Put the job back into the queue for the reason in code and detail, due after a backoff that
+ * grows with each time, or after delay_ms where that is longer (-1: none); uses_attempt: the
+ * document was at fault.  call (may be NULL) is recorded with it. RC_NOT_FOUND "lease_lost":
+ * nothing was written.
  */
 enum rc queue_release(struct pg *pg, const struct config *cfg, const struct queue_job *job,
     const struct queue_call *call, int64_t delay_ms, const char *code, const char *detail,
@@ -90,7 +89,7 @@ struct queue_result {
 	const char *if_duplicate_json; /* the same for the case that another document holds it */
 
 	/* Filled by queue_finish(): */
-	bool done;                /* false: the lease was lost, nothing was written */
+	bool done; /* written, now or by an earlier try; false: the lease was lost, nothing was */
 	char incident_action[24]; /* opened, repeated, incident_budget, pilot_disabled, or "" */
 	char incident_id[37];
 	int64_t pipeline_total_ms;
@@ -103,6 +102,13 @@ struct queue_result {
 enum rc queue_finish(struct pg *pg, const struct config *cfg, struct queue_result *results[],
     size_t n, struct err *e) MUST_CHECK;
 
+/*
+ * End a job as FAILED with no result at all: the last resort for one that the database refuses.
+ * RC_NOT_FOUND "lease_lost": nothing was written.
+ */
+enum rc queue_abandon(struct pg *pg, const struct queue_job *job, const char *code,
+    const char *detail, struct err *e) MUST_CHECK;
+
 /* Tell waiting processes that these jobs have ended: a hint, lost without harm. */
 enum rc queue_notify(
     struct pg *pg, const struct queue_job *const jobs[], size_t n, struct err *e) MUST_CHECK;
@@ -111,7 +117,7 @@ enum rc queue_notify(
 
 /*
  * What a call under `job` taught about the provider: "ok", "unavailable", "rate_limited",
- * "unauthorized" or "quota_exhausted"; wait_ms is the wait that it asked for, -1: backoff.
+ * "unauthorized" or "quota_exhausted"; wait_ms is the wait that it asked for, -1: none.
  * ret_state is the provider's state after it.
  */
 enum rc queue_provider_report(struct pg *pg, const struct config *cfg, const struct queue_job *job,
@@ -122,7 +128,10 @@ struct queue_worker {
 	bool key_configured;
 	size_t in_flight;
 };
+/* A first heartbeat with a key lets a refused one be looked at again at once. */
 enum rc queue_heartbeat(struct pg *pg, const struct queue_worker *w, struct err *e) MUST_CHECK;
+/* This worker stops: it is no longer counted as alive. */
+enum rc queue_sign_off(struct pg *pg, const char *worker_id, struct err *e) MUST_CHECK;
 
 /* New jobs are announced on this channel; LISTEN is the worker's, the NOTIFY the endpoint's. */
 #define QUEUE_CHANNEL "mizan_jobs"

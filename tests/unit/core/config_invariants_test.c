@@ -65,6 +65,8 @@ static void test_thresholds(void)
 		check_settings(cases[i].set, cases[i].problem, cases[i].line);
 }
 
+#define PILOT_ID "PILOT_TENANT_ID must be a tenant id: [a-z0-9][a-z0-9_-]{0,62}"
+
 static void test_limits_and_environment(void)
 {
 	static const struct {
@@ -77,8 +79,16 @@ static void test_limits_and_environment(void)
 		{ __LINE__, { { "PILOT_MAX_INVOICES_PER_HOUR", "-1" } }, I7 },
 		{ __LINE__, { { "PILOT_MAX_INCIDENTS_PER_HOUR", "1" } }, NULL },
 		{ __LINE__, { { "PILOT_MAX_INCIDENTS_PER_HOUR", "0" } }, I7 },
+		{ __LINE__, { { "PILOT_MAX_INVOICES_PER_HOUR", "2147483647" } }, NULL },
 		{ __LINE__, { { "STUCK_MINUTES", "1" } }, NULL },
 		{ __LINE__, { { "STUCK_MINUTES", "0" } }, I7 },
+		{ __LINE__, { { "PILOT_TENANT_ID", "p-1_x" } }, NULL },
+		{ __LINE__, { { "PILOT_TENANT_ID", "Pilot" } }, PILOT_ID },
+		{ __LINE__, { { "PILOT_TENANT_ID", "-pilot" } }, PILOT_ID },
+		{ __LINE__, { { "PILOT_TENANT_ID", "pilot one" } }, PILOT_ID },
+		{ __LINE__, { { "RETRY_MAX_MS", "1000" } }, NULL },
+		{ __LINE__, { { "RETRY_MAX_MS", "999" } },
+		    "RETRY_MAX_MS must be at least RETRY_BASE_MS" },
 		{ __LINE__, { { "ENV", "development" } }, NULL },
 		{ __LINE__, { { "ENV", "staging" } }, NULL },
 		{ __LINE__, { { "ENV", "Production" } }, I8 },

@@ -69,7 +69,36 @@ static void test_uuid(void)
 	CU_ASSERT(strcmp(a, b) != 0);
 }
 
+static void test_uuid_from_hex(void)
+{
+	static const struct {
+		unsigned line;
+		const char *hex, *want;
+	} cases[] = {
+		{ __LINE__, "00000000000000000000000000000000",
+		    "00000000-0000-4000-8000-000000000000" },
+		{ __LINE__, "ffffffffffffffffffffffffffffffff",
+		    "ffffffff-ffff-4fff-afff-ffffffffffff" },
+		{ __LINE__, "0123456789abcdef0123456789abcdef",
+		    "01234567-89ab-4def-8123-456789abcdef" },
+		{ __LINE__, "", "" },
+		{ __LINE__, "0123456789abcdef0123456789abcde", "" },
+		{ __LINE__, "0123456789abcdef0123456789abcdef0", "" },
+		{ __LINE__, "0123456789ABCDEF0123456789abcdef", "" },
+		{ __LINE__, "0123456789abcdeg0123456789abcdef", "" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char uuid[RANDOM_UUID_TEXT] = "";
+
+		CHECK_ROW(uuid_from_hex(cases[i].hex, uuid) == (cases[i].want[0] != '\0'),
+		    cases[i].line, "accepted");
+		CHECK_STR_ROW(uuid, cases[i].want, cases[i].line);
+	}
+}
+
 const struct unit_test unit_tests[] = {
+	{ "UUIDs from a request's id", test_uuid_from_hex },
 	{ "bytes", test_bytes },
 	{ "numbers below", test_below },
 	{ "hex digits", test_hex },

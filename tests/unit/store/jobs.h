@@ -22,6 +22,7 @@ static inline struct config jobs_config(void)
 		.job_lease_seconds = JOB_LEASE,
 		.retry_base_ms = 1000,
 		.retry_max_ms = 60000,
+		.quota_probe_seconds = 300,
 		.pilot_enabled = true,
 		.pilot_tenant_id = tenant,
 		.pilot_max_invoices_per_hour = 50,

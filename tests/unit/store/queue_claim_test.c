@@ -201,7 +201,6 @@ static void test_documents(void)
 {
 	char other[DB_TENANT], id[RANDOM_UUID_TEXT];
 	struct queue_job jobs[2];
-	const struct queue_job *list[2] = { &jobs[0], &jobs[1] };
 	struct queue_document docs[2] = { { .rows = NULL } };
 	struct err e = { .code = "" };
 
@@ -210,7 +209,9 @@ static void test_documents(void)
 	CU_ASSERT_FATAL(jobs_accept(db_as(DB_APP), tenant, "first", 0, id, NULL) == RC_OK);
 	CU_ASSERT_FATAL(jobs_accept(db_as(DB_APP), other, "second one", 0, id, NULL) == RC_OK);
 	CU_ASSERT_FATAL(jobs_claim(&cfg, 1, &jobs[0]) == 1 && jobs_claim(&cfg, 1, &jobs[1]) == 1);
-	CU_ASSERT_FATAL(queue_documents(db_as(DB_WORKER), list, 2, docs, NULL) == RC_OK);
+	for (size_t i = 0; i < 2; i++)
+		CU_ASSERT_FATAL(
+		    queue_document(db_as(DB_WORKER), &jobs[i], &docs[i], NULL) == RC_OK);
 	CU_ASSERT(docs[0].len == 5 && memcmp(docs[0].bytes, "first", 5) == 0);
 	CU_ASSERT(docs[1].len == 10 && memcmp(docs[1].bytes, "second one", 10) == 0);
 	CHECK_STR(docs[0].media_type, "application/pdf");
@@ -221,9 +222,8 @@ static void test_documents(void)
 	queue_document_free(&docs[1]);
 	/* Under another tenant there is no such document. */
 	(void)snprintf(jobs[0].tenant_id, sizeof jobs[0].tenant_id, "%s", other);
-	CU_ASSERT(queue_documents(db_as(DB_WORKER), list, 1, docs, &e) == RC_INTERNAL);
+	CU_ASSERT(queue_document(db_as(DB_WORKER), &jobs[0], docs, &e) == RC_INTERNAL);
 	CHECK_STR(e.code, "unexpected_rows");
-	CU_ASSERT(queue_documents(db_as(DB_WORKER), list, 0, docs, NULL) == RC_OK);
 	jobs_reset();
 }
 

@@ -143,13 +143,14 @@ static void test_fencing(void)
 	CU_ASSERT(!result.done && result.incident_action[0] == '\0');
 	CU_ASSERT(queue_hand_back(db_as(DB_WORKER), list, 1, NULL) == RC_OK);
 	CU_ASSERT(queue_renew(db_as(DB_WORKER), list, 1, 3600, NULL) == RC_OK);
-	CU_ASSERT(queue_record_call(db_as(DB_WORKER), &old, &call, NULL) == RC_OK);
+	CU_ASSERT(queue_record_call(db_as(DB_WORKER), &old, &call, NULL) == RC_NOT_FOUND);
+	CU_ASSERT(queue_abandon(db_as(DB_WORKER), &old, "x", "y", NULL) == RC_NOT_FOUND);
 	CHECK_STR(db_value(row, old.id, NULL).text, before.text);
 	CHECK_STR(db_value(CALLS, old.id, NULL).text, "0");
 	CHECK_STR(
 	    db_value("select count(*) from invoices where job_id = $1::uuid", old.id, NULL).text,
 	    "0");
-	/* The one that holds it can, once. */
+	/* The one that holds it can. */
 	CU_ASSERT(queue_record_call(db_as(DB_WORKER), &job, &call, NULL) == RC_OK);
 	CHECK_STR(db_value(CALLS, old.id, NULL).text, "1");
 	CU_ASSERT(release(&job, 0, false) == RC_OK);
@@ -190,6 +191,7 @@ static void test_renew(void)
 	/* A renewed lease is not claimed. */
 	jobs_expire(jobs[0].id);
 	CU_ASSERT(queue_renew(db_as(DB_WORKER), list, 1, 30, NULL) == RC_OK);
+	jobs_due(jobs[1].id);
 	CU_ASSERT(jobs_claim(&cfg, 1, &none) == 1 && strcmp(none.id, jobs[1].id) == 0);
 	jobs_reset();
 }
@@ -245,7 +247,25 @@ static void test_unknown_call(void)
 	jobs_reset();
 }
 
+/* The last resort: FAILED without a result, under the lease alone. */
+static void test_abandon(void)
+{
+	struct queue_job job;
+
+	start();
+	job = jobs_running(&cfg, tenant);
+	CU_ASSERT(queue_abandon(db_as(DB_WORKER), &job, "internal_error", "why", NULL) == RC_OK);
+	CHECK_STR(db_value("select concat_ws('|', state, error_code, error_detail,"
+			   " finished_at is not null) from jobs where id = $1::uuid",
+		      job.id, NULL)
+		      .text,
+	    "FAILED|internal_error|why|t");
+	CU_ASSERT(queue_abandon(db_as(DB_WORKER), &job, "x", "y", NULL) == RC_NOT_FOUND);
+	jobs_reset();
+}
+
 const struct unit_test unit_tests[] = {
+	{ "abandon", test_abandon },
 	{ "release", test_release },
 	{ "backoff and its cap", test_backoff },
 	{ "jitter", test_jitter },

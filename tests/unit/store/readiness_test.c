@@ -67,6 +67,11 @@ static void test_workers(void)
 		      NULL, NULL)
 		      .text,
 	    "host|sha256:0|3|t");
+	/* One that stopped in good order is not waited for. */
+	beat("w2", false);
+	CU_ASSERT(load("nobody").workers == 1);
+	CU_ASSERT(queue_sign_off(db_as(DB_WORKER), "w2", NULL) == RC_OK);
+	CU_ASSERT(load("nobody").workers == 0);
 	/* Those of yesterday go. */
 	db_change("update worker_heartbeats set seen_at = clock_timestamp() - interval '25 hours'"
 		  " where worker_id = 'w1'",
