@@ -117,6 +117,8 @@ create table provider_calls (
 	primary key (tenant_id, id),
 	foreign key (tenant_id, job_id) references jobs (tenant_id, id) on delete cascade
 );
+-- Read once in a while, written with every call: not worth compressing.
+alter table provider_calls alter column reply set storage external;
 create index provider_calls_job on provider_calls (tenant_id, job_id);
 comment on table provider_calls is 'Every answered call to the provider, with its answer as it came';
 comment on column provider_calls.tenant_id is 'Tenant that owns the row';
