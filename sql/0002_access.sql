@@ -61,6 +61,7 @@ create function audit_log_is_append_only() returns trigger language plpgsql as $
 begin
 	raise exception 'audit_log is append-only';
 end $$;
+comment on function audit_log_is_append_only() is 'Refuses to change or remove a row of the audit log';
 create trigger append_only before update or delete on audit_log
     for each row execute function audit_log_is_append_only();
 create trigger append_only_truncate before truncate on audit_log
