@@ -106,65 +106,61 @@ static char client_key[] = "HTTP_X_API_KEY=client-key", admin_key[] = "HTTP_X_AD
 
 #define ID63 "012345678901234567890123456789012345678901234567890123456789012"
 
+static const struct {
+	unsigned line;
+	const char *method, *path;
+	char *const env[3];
+	int status;
+	const char *want; /* the handler's body, or the problem's code */
+	const char *id;
+	int asked; /* how often authenticate() was called */
+} ladder_cases[] = {
+	{ __LINE__, "GET", "/health", { NULL }, 200, "health", "", 0 },
+	{ __LINE__, "HEAD", "/health", { NULL }, 200, "health", "", 0 },
+	{ __LINE__, "GET", "/health", { wrong_key }, 200, "health", "", 0 },
+	{ __LINE__, "GET", "/health/", { NULL }, 404, "not_found", "", 0 },
+	{ __LINE__, "GET", "/", { NULL }, 404, "not_found", "", 0 },
+	{ __LINE__, "GET", "", { NULL }, 404, "not_found", "", 0 },
+	{ __LINE__, "POST", "/health", { NULL }, 405, "method_not_allowed", "", 0 },
+	{ __LINE__, "get", "/health", { NULL }, 405, "method_not_allowed", "", 0 },
+	{ __LINE__, "HEAD", "/admin/jobs/1/cancel", { admin_key }, 405, "method_not_allowed", "",
+	    0 },
+	{ __LINE__, "GET", "/jobs/17", { client_key }, 200, "job_get", "17", 1 },
+	{ __LINE__, "GET", "/jobs/" ID63, { client_key }, 200, "job_get", ID63, 1 },
+	{ __LINE__, "GET", "/jobs/" ID63 "4", { client_key }, 404, "not_found", "", 0 },
+	{ __LINE__, "GET", "/jobs/stats", { client_key }, 200, "jobs_stats", "", 1 },
+	{ __LINE__, "GET", "/jobs/", { client_key }, 404, "not_found", "", 0 },
+	{ __LINE__, "GET", "/jobs/1/2", { client_key }, 404, "not_found", "", 0 },
+	{ __LINE__, "GET", "/jobs/17", { NULL }, 401, "missing_api_key", "17", 0 },
+	{ __LINE__, "GET", "/jobs/17", { empty_key }, 401, "missing_api_key", "17", 0 },
+	{ __LINE__, "GET", "/jobs/17", { admin_key }, 401, "missing_api_key", "17", 0 },
+	{ __LINE__, "GET", "/jobs/17", { wrong_key }, 401, "invalid_api_key", "17", 1 },
+	{ __LINE__, "GET", "/jobs/17", { confused_key }, 401, "invalid_api_key", "17", 1 },
+	{ __LINE__, "GET", "/jobs/17", { down_key }, 503, "database_unavailable", "17", 1 },
+	{ __LINE__, "POST", "/admin/jobs/9/cancel", { admin_key }, 200, "job_cancel", "9", 1 },
+	{ __LINE__, "POST", "/admin/jobs//cancel", { admin_key }, 404, "not_found", "", 0 },
+	{ __LINE__, "POST", "/admin/jobs/9/cancel2", { admin_key }, 404, "not_found", "", 0 },
+	{ __LINE__, "POST", "/admin/jobs/9/cancel", { client_key }, 401, "missing_api_key", "9",
+	    0 },
+	{ __LINE__, "GET", "/admin/pilot", { wrong_admin }, 401, "invalid_api_key", "", 1 },
+	{ __LINE__, "GET", "/admin/pilot", { client_key, admin_key }, 200, "pilot_get", "", 1 },
+	{ __LINE__, "PUT", "/admin/pilot", { admin_key }, 409, "pilot_busy", "", 1 },
+	{ __LINE__, "GET", "/mute", { NULL }, 500, "internal_error", "", 0 },
+	{ __LINE__, "GET", "/either", { client_key }, 200, "client", "", 1 },
+	{ __LINE__, "GET", "/either", { admin_key }, 200, "admin", "", 1 },
+	{ __LINE__, "GET", "/either", { client_key, wrong_admin }, 401, "invalid_api_key", "", 1 },
+	{ __LINE__, "GET", "/either", { NULL }, 401, "missing_api_key", "", 0 },
+};
+
 static void test_ladder(void)
 {
-	static const struct {
-		unsigned line;
-		const char *method, *path;
-		char *const env[3];
-		int status;
-		const char *want; /* the handler's body, or the problem's code */
-		const char *id;
-		int asked; /* how often authenticate() was called */
-	} cases[] = {
-		{ __LINE__, "GET", "/health", { NULL }, 200, "health", "", 0 },
-		{ __LINE__, "HEAD", "/health", { NULL }, 200, "health", "", 0 },
-		{ __LINE__, "GET", "/health", { wrong_key }, 200, "health", "", 0 },
-		{ __LINE__, "GET", "/health/", { NULL }, 404, "not_found", "", 0 },
-		{ __LINE__, "GET", "/", { NULL }, 404, "not_found", "", 0 },
-		{ __LINE__, "GET", "", { NULL }, 404, "not_found", "", 0 },
-		{ __LINE__, "POST", "/health", { NULL }, 405, "method_not_allowed", "", 0 },
-		{ __LINE__, "get", "/health", { NULL }, 405, "method_not_allowed", "", 0 },
-		{ __LINE__, "HEAD", "/admin/jobs/1/cancel", { admin_key }, 405,
-		    "method_not_allowed", "", 0 },
-		{ __LINE__, "GET", "/jobs/17", { client_key }, 200, "job_get", "17", 1 },
-		{ __LINE__, "GET", "/jobs/" ID63, { client_key }, 200, "job_get", ID63, 1 },
-		{ __LINE__, "GET", "/jobs/" ID63 "4", { client_key }, 404, "not_found", "", 0 },
-		{ __LINE__, "GET", "/jobs/stats", { client_key }, 200, "jobs_stats", "", 1 },
-		{ __LINE__, "GET", "/jobs/", { client_key }, 404, "not_found", "", 0 },
-		{ __LINE__, "GET", "/jobs/1/2", { client_key }, 404, "not_found", "", 0 },
-		{ __LINE__, "GET", "/jobs/17", { NULL }, 401, "missing_api_key", "17", 0 },
-		{ __LINE__, "GET", "/jobs/17", { empty_key }, 401, "missing_api_key", "17", 0 },
-		{ __LINE__, "GET", "/jobs/17", { admin_key }, 401, "missing_api_key", "17", 0 },
-		{ __LINE__, "GET", "/jobs/17", { wrong_key }, 401, "invalid_api_key", "17", 1 },
-		{ __LINE__, "GET", "/jobs/17", { confused_key }, 401, "invalid_api_key", "17", 1 },
-		{ __LINE__, "GET", "/jobs/17", { down_key }, 503, "database_unavailable", "17", 1 },
-		{ __LINE__, "POST", "/admin/jobs/9/cancel", { admin_key }, 200, "job_cancel", "9",
-		    1 },
-		{ __LINE__, "POST", "/admin/jobs//cancel", { admin_key }, 404, "not_found", "", 0 },
-		{ __LINE__, "POST", "/admin/jobs/9/cancel2", { admin_key }, 404, "not_found", "",
-		    0 },
-		{ __LINE__, "POST", "/admin/jobs/9/cancel", { client_key }, 401, "missing_api_key",
-		    "9", 0 },
-		{ __LINE__, "GET", "/admin/pilot", { wrong_admin }, 401, "invalid_api_key", "", 1 },
-		{ __LINE__, "GET", "/admin/pilot", { client_key, admin_key }, 200, "pilot_get", "",
-		    1 },
-		{ __LINE__, "PUT", "/admin/pilot", { admin_key }, 409, "pilot_busy", "", 1 },
-		{ __LINE__, "GET", "/mute", { NULL }, 500, "internal_error", "", 0 },
-		{ __LINE__, "GET", "/either", { client_key }, 200, "client", "", 1 },
-		{ __LINE__, "GET", "/either", { admin_key }, 200, "admin", "", 1 },
-		{ __LINE__, "GET", "/either", { client_key, wrong_admin }, 401, "invalid_api_key",
-		    "", 1 },
-		{ __LINE__, "GET", "/either", { NULL }, 401, "missing_api_key", "", 0 },
-	};
-
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+	for (size_t i = 0; i < sizeof ladder_cases / sizeof ladder_cases[0]; i++) {
 		int asked = 0;
-		struct http_request rq = { .method = cases[i].method,
-			.path = cases[i].path,
+		struct http_request rq = { .method = ladder_cases[i].method,
+			.path = ladder_cases[i].path,
 			.query = "",
 			.trace_id = "t",
-			.env = cases[i].env };
+			.env = ladder_cases[i].env };
 		struct http_response rs;
 		struct route_context cx = { .app = &asked,
 			.authenticate = authenticate,
@@ -172,24 +168,28 @@ static void test_ladder(void)
 			.rs = &rs,
 			.id = "stale",
 			.principal = { .kind = PRINCIPAL_ADMIN } };
-		bool ok = cases[i].status == 200;
+		bool ok = ladder_cases[i].status == 200;
 
 		http_response_init(&rs);
 		route_dispatch(routes, sizeof routes / sizeof routes[0], &cx);
-		CHECK_ROW(rs.status == cases[i].status, cases[i].line, "status");
-		CHECK_STR_ROW(ok ? buf_str(&rs.body) : cx.err.code, cases[i].want, cases[i].line);
-		CHECK_ROW(ok == (cx.err.rc == RC_OK), cases[i].line, "err tells");
-		CHECK_STR_ROW(cx.id, cases[i].id, cases[i].line);
-		CHECK_ROW(asked == cases[i].asked, cases[i].line, "authenticate() calls");
-		CHECK_ROW((cases[i].status == 401) == (header(&rs, "WWW-Authenticate") != NULL),
-		    cases[i].line, "WWW-Authenticate");
-		CHECK_ROW((cases[i].status == 405) == (header(&rs, "Allow") != NULL), cases[i].line,
-		    "Allow");
-		if (cases[i].asked == 0 || cases[i].status == 401)
-			CHECK_ROW(cx.principal.kind == PRINCIPAL_NONE, cases[i].line, "principal");
-		if (!ok)
+		CHECK_ROW(rs.status == ladder_cases[i].status, ladder_cases[i].line, "status");
+		CHECK_STR_ROW(ok ? buf_str(&rs.body) : cx.err.code, ladder_cases[i].want,
+		    ladder_cases[i].line);
+		CHECK_ROW(ok == (cx.err.rc == RC_OK), ladder_cases[i].line, "err tells");
+		CHECK_STR_ROW(cx.id, ladder_cases[i].id, ladder_cases[i].line);
+		CHECK_ROW(
+		    asked == ladder_cases[i].asked, ladder_cases[i].line, "authenticate() calls");
+		CHECK_ROW(
+		    (ladder_cases[i].status == 401) == (header(&rs, "WWW-Authenticate") != NULL),
+		    ladder_cases[i].line, "WWW-Authenticate");
+		CHECK_ROW((ladder_cases[i].status == 405) == (header(&rs, "Allow") != NULL),
+		    ladder_cases[i].line, "Allow");
+		if (ladder_cases[i].asked == 0 || ladder_cases[i].status == 401)
 			CHECK_ROW(
-			    strstr(buf_str(&rs.body), "half") == NULL, cases[i].line, "replaced");
+			    cx.principal.kind == PRINCIPAL_NONE, ladder_cases[i].line, "principal");
+		if (!ok)
+			CHECK_ROW(strstr(buf_str(&rs.body), "half") == NULL, ladder_cases[i].line,
+			    "replaced");
 		http_response_free(&rs);
 	}
 }

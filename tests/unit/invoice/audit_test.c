@@ -26,92 +26,80 @@ static void check_total(bool has, struct decimal d, int digits, const char *want
 
 #define SAME_LINES "60.00 40.00"
 
+static const struct {
+	unsigned line;
+	struct figures f;
+	const char *stated, *computed;
+} totals_cases[] = {
+	/* what is stated */
+	{ __LINE__, { .tax_inclusive = "118.00", .payable = "9" }, "118.00", NULL },
+	{ __LINE__, { .payable = "118.00" }, "118.00", NULL },
+	{ __LINE__, { .payable = "68.00", .prepaid = "50" }, "118.00", NULL },
+	{ __LINE__, { .payable = "118.05", .rounding = "0.05" }, "118.00", NULL },
+	{ __LINE__, { .payable = "117.95", .rounding = "-0.05" }, "118.00", NULL },
+	{ __LINE__, { .payable = "109", .withholding_total = "9" }, "118.00", NULL },
+	{ __LINE__, { .payable = "109", .withheld = "5 4" }, "118.00", NULL },
+	{ __LINE__, { .payable = "109", .withheld = "5", .withholding_total = "9" }, "118.00",
+	    NULL },
+	{ __LINE__,
+	    { .payable = "59.05", .prepaid = "50", .rounding = "0.05", .withholding_total = "9" },
+	    "118.00", NULL },
+	{ __LINE__, { .tax_inclusive = "118.004" }, "118.00", NULL },
+	{ __LINE__, { .tax_inclusive = "118.005" }, "118.01", NULL },
+	/* what the lines give */
+	{ __LINE__, { .lines = SAME_LINES }, NULL, "100.00" },
+	{ __LINE__, { .lines = "3*1.115" }, NULL, "3.35" },
+	{ __LINE__, { .lines = "3*33.33=100" }, NULL, "100.00" },
+	{ __LINE__, { .lines = "60.00 # 40.00" }, NULL, "100.00" },
+	{ __LINE__, { .lines = "0.004 0.004" }, NULL, "0.01" },
+	{ __LINE__, { .lines = SAME_LINES, .line_total = "999", .tax_exclusive = "999" }, NULL,
+	    "100.00" },
+	{ __LINE__, { .lines = SAME_LINES, .allowances = "5 2.50", .charges = "1 0.50" }, NULL,
+	    "94.00" },
+	{ __LINE__, { .lines = SAME_LINES, .taxes = "18 2" }, NULL, "120.00" },
+	{ __LINE__, { .lines = SAME_LINES, .taxes = "18", .withheld = "9" }, NULL, "118.00" },
+	{ __LINE__, { .lines = SAME_LINES, .tax_total = "18" }, NULL, "118.00" },
+	{ __LINE__, { .lines = SAME_LINES, .taxes = "18", .tax_total = "20" }, NULL, "118.00" },
+	{ __LINE__, { .lines = SAME_LINES, .withheld = "9", .tax_total = "18" }, NULL, "118.00" },
+	/* what stands in for them */
+	{ __LINE__, { .line_total = "100", .allowances = "5", .taxes = "17.10" }, NULL, "112.10" },
+	{ __LINE__, { .lines = "60 ?", .line_total = "100" }, NULL, "100.00" },
+	{ __LINE__, { .lines = "#", .line_total = "100" }, NULL, "100.00" },
+	{ __LINE__, { .tax_exclusive = "95", .allowances = "5", .charges = "3", .taxes = "17.10" },
+	    NULL, "112.10" },
+	{ __LINE__,
+	    { .lines = "?", .tax_exclusive = "95", .allowances = "5", .tax_total = "17.10" }, NULL,
+	    "112.10" },
+	{ __LINE__, { .lines = "60 ?" }, NULL, NULL },
+	{ __LINE__, { .taxes = "18" }, NULL, NULL },
+	{ __LINE__, { .tax_total = "18" }, NULL, NULL },
+	/* a printed minus that says "less" */
+	{ __LINE__, { .lines = "202.70", .charges = "5.80", .allowances = "-1.00 -13.73" }, NULL,
+	    "193.77" },
+	{ __LINE__, { .lines = "100", .allowances = "10 -2" }, NULL, "92.00" },
+	{ __LINE__, { .lines = "100", .payable = "50", .prepaid = "-50" }, "100.00", "100.00" },
+	{ __LINE__, { .line_total = "100", .payable = "50", .prepaid = "-50" }, "100.00",
+	    "100.00" },
+	{ __LINE__, { .tax_exclusive = "100", .payable = "91", .withheld = "-9" }, "100.00",
+	    "100.00" },
+	{ __LINE__, { .lines = "100", .payable = "-20", .prepaid = "120" }, "100.00", "100.00" },
+	/* credit notes */
+	{ __LINE__, { .lines = "-60 -40", .taxes = "-18", .tax_inclusive = "-118" }, "-118.00",
+	    "-118.00" },
+	{ __LINE__, { .lines = "-2*50", .allowances = "-10" }, NULL, "-90.00" },
+	{ __LINE__, { .lines = "-100", .allowances = "10" }, NULL, "-90.00" },
+	{ __LINE__, { .lines = "-100", .payable = "-60", .prepaid = "-40" }, "-100.00", "-100.00" },
+};
+
 static void test_totals(void)
 {
-	static const struct {
-		unsigned line;
-		struct figures f;
-		const char *stated, *computed;
-	} cases[] = {
-		/* what is stated */
-		{ __LINE__, { .tax_inclusive = "118.00", .payable = "9" }, "118.00", NULL },
-		{ __LINE__, { .payable = "118.00" }, "118.00", NULL },
-		{ __LINE__, { .payable = "68.00", .prepaid = "50" }, "118.00", NULL },
-		{ __LINE__, { .payable = "118.05", .rounding = "0.05" }, "118.00", NULL },
-		{ __LINE__, { .payable = "117.95", .rounding = "-0.05" }, "118.00", NULL },
-		{ __LINE__, { .payable = "109", .withholding_total = "9" }, "118.00", NULL },
-		{ __LINE__, { .payable = "109", .withheld = "5 4" }, "118.00", NULL },
-		{ __LINE__, { .payable = "109", .withheld = "5", .withholding_total = "9" },
-		    "118.00", NULL },
-		{ __LINE__,
-		    { .payable = "59.05",
-			.prepaid = "50",
-			.rounding = "0.05",
-			.withholding_total = "9" },
-		    "118.00", NULL },
-		{ __LINE__, { .tax_inclusive = "118.004" }, "118.00", NULL },
-		{ __LINE__, { .tax_inclusive = "118.005" }, "118.01", NULL },
-		/* what the lines give */
-		{ __LINE__, { .lines = SAME_LINES }, NULL, "100.00" },
-		{ __LINE__, { .lines = "3*1.115" }, NULL, "3.35" },
-		{ __LINE__, { .lines = "3*33.33=100" }, NULL, "100.00" },
-		{ __LINE__, { .lines = "60.00 # 40.00" }, NULL, "100.00" },
-		{ __LINE__, { .lines = "0.004 0.004" }, NULL, "0.01" },
-		{ __LINE__, { .lines = SAME_LINES, .line_total = "999", .tax_exclusive = "999" },
-		    NULL, "100.00" },
-		{ __LINE__, { .lines = SAME_LINES, .allowances = "5 2.50", .charges = "1 0.50" },
-		    NULL, "94.00" },
-		{ __LINE__, { .lines = SAME_LINES, .taxes = "18 2" }, NULL, "120.00" },
-		{ __LINE__, { .lines = SAME_LINES, .taxes = "18", .withheld = "9" }, NULL,
-		    "118.00" },
-		{ __LINE__, { .lines = SAME_LINES, .tax_total = "18" }, NULL, "118.00" },
-		{ __LINE__, { .lines = SAME_LINES, .taxes = "18", .tax_total = "20" }, NULL,
-		    "118.00" },
-		{ __LINE__, { .lines = SAME_LINES, .withheld = "9", .tax_total = "18" }, NULL,
-		    "118.00" },
-		/* what stands in for them */
-		{ __LINE__, { .line_total = "100", .allowances = "5", .taxes = "17.10" }, NULL,
-		    "112.10" },
-		{ __LINE__, { .lines = "60 ?", .line_total = "100" }, NULL, "100.00" },
-		{ __LINE__, { .lines = "#", .line_total = "100" }, NULL, "100.00" },
-		{ __LINE__,
-		    { .tax_exclusive = "95", .allowances = "5", .charges = "3", .taxes = "17.10" },
-		    NULL, "112.10" },
-		{ __LINE__,
-		    { .lines = "?",
-			.tax_exclusive = "95",
-			.allowances = "5",
-			.tax_total = "17.10" },
-		    NULL, "112.10" },
-		{ __LINE__, { .lines = "60 ?" }, NULL, NULL },
-		{ __LINE__, { .taxes = "18" }, NULL, NULL },
-		{ __LINE__, { .tax_total = "18" }, NULL, NULL },
-		/* a printed minus that says "less" */
-		{ __LINE__, { .lines = "202.70", .charges = "5.80", .allowances = "-1.00 -13.73" },
-		    NULL, "193.77" },
-		{ __LINE__, { .lines = "100", .allowances = "10 -2" }, NULL, "92.00" },
-		{ __LINE__, { .lines = "100", .payable = "50", .prepaid = "-50" }, "100.00",
-		    "100.00" },
-		{ __LINE__, { .line_total = "100", .payable = "50", .prepaid = "-50" }, "100.00",
-		    "100.00" },
-		{ __LINE__, { .tax_exclusive = "100", .payable = "91", .withheld = "-9" }, "100.00",
-		    "100.00" },
-		{ __LINE__, { .lines = "100", .payable = "-20", .prepaid = "120" }, "100.00",
-		    "100.00" },
-		/* credit notes */
-		{ __LINE__, { .lines = "-60 -40", .taxes = "-18", .tax_inclusive = "-118" },
-		    "-118.00", "-118.00" },
-		{ __LINE__, { .lines = "-2*50", .allowances = "-10" }, NULL, "-90.00" },
-		{ __LINE__, { .lines = "-100", .allowances = "10" }, NULL, "-90.00" },
-		{ __LINE__, { .lines = "-100", .payable = "-60", .prepaid = "-40" }, "-100.00",
-		    "-100.00" },
-	};
+	for (size_t i = 0; i < COUNT(totals_cases); i++) {
+		struct audit a = audit_of(&totals_cases[i].f);
 
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct audit a = audit_of(&cases[i].f);
-
-		check_total(a.has_stated, a.stated, 2, cases[i].stated, cases[i].line);
-		check_total(a.has_computed, a.computed, 2, cases[i].computed, cases[i].line);
+		check_total(
+		    a.has_stated, a.stated, 2, totals_cases[i].stated, totals_cases[i].line);
+		check_total(
+		    a.has_computed, a.computed, 2, totals_cases[i].computed, totals_cases[i].line);
 	}
 }
 

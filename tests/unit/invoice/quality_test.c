@@ -63,122 +63,125 @@ static void test_clean(void)
 	CHECK_STR(incident_category_name(q.incident_category), NULL);
 }
 
+static const struct {
+	unsigned line;
+	struct figures f;
+	bool duplicate, no_number, low, bad_currency;
+	const char *flag, *severity;
+	int deduction, priority;
+	const char *category, *message;
+} each_flag_cases[] = {
+	{ .line = __LINE__,
+	    .f = { .lines = "100" },
+	    .flag = "TOTAL_MISSING",
+	    .severity = "S1",
+	    .deduction = 50,
+	    .priority = 10,
+	    .category = "COMPLETENESS",
+	    .message = "the invoice states no total" },
+	{ .line = __LINE__,
+	    .f = { .lines = "100", .tax_inclusive = "94" },
+	    .flag = "INVOICE_TOTAL_MISMATCH",
+	    .severity = "S2",
+	    .deduction = 25,
+	    .priority = 35,
+	    .category = "TOTALS",
+	    .message = "stated 94.00, computed 100.00, difference 6.00, ratio 0.0638" },
+	{ .line = __LINE__,
+	    .f = { .lines = "1000", .tax_inclusive = "94" },
+	    .flag = "INVOICE_TOTAL_MISMATCH",
+	    .severity = "S1",
+	    .deduction = 25,
+	    .priority = 35,
+	    .category = "TOTALS",
+	    .message = "stated 94.00, computed 1000.00, difference 906.00, ratio 9.6383" },
+	{ .line = __LINE__,
+	    .f = { .lines = "100", .tax_inclusive = "100" },
+	    .duplicate = true,
+	    .flag = "DUPLICATE_INVOICE",
+	    .severity = "S2",
+	    .deduction = 25,
+	    .priority = 38,
+	    .category = "DUPLICATE",
+	    .message = "another document has the same seller and invoice number" },
+	{ .line = __LINE__,
+	    .f = { .lines = "100", .tax_inclusive = "100" },
+	    .no_number = true,
+	    .flag = "MISSING_FIELDS",
+	    .severity = "S2",
+	    .deduction = 20,
+	    .priority = 40,
+	    .category = "COMPLETENESS",
+	    .message = "missing: invoice_number" },
+	{ .line = __LINE__,
+	    .f = { .lines = "100", .taxes = "100*20=20.06", .tax_inclusive = "120.06" },
+	    .flag = "TAX_MISMATCH",
+	    .severity = "S2",
+	    .deduction = 15,
+	    .priority = 60,
+	    .category = "TAX",
+	    .message = "1 of 1 taxes differ from base times rate, the first is tax 1" },
+	{ .line = __LINE__,
+	    .f = { .lines = "1*1=1 2*60=100", .tax_inclusive = "101" },
+	    .flag = "LINE_MISMATCH",
+	    .severity = "S3",
+	    .deduction = 10,
+	    .priority = 70,
+	    .message = "1 of 2 lines differ from quantity times unit price, the first is "
+		       "line 2" },
+	{ .line = __LINE__,
+	    .f = { .lines = "100", .tax_inclusive = "100" },
+	    .low = true,
+	    .flag = "LOW_CONFIDENCE",
+	    .severity = "S3",
+	    .deduction = 10,
+	    .priority = 80,
+	    .message = "read with low confidence: issue_date, currency" },
+	{ .line = __LINE__,
+	    .f = { .lines = "100", .tax_inclusive = "100" },
+	    .bad_currency = true,
+	    .flag = "VALIDATION_WARNINGS",
+	    .severity = "S3",
+	    .deduction = 5,
+	    .priority = 90,
+	    .message = "unknown currency" },
+	{ .line = __LINE__,
+	    .f = { .tax_inclusive = "100" },
+	    .flag = "VALIDATION_WARNINGS",
+	    .severity = "S3",
+	    .deduction = 5,
+	    .priority = 90,
+	    .message = "the total could not be checked: no parts add up to one" },
+};
+
 /* SPEC §6's table, row by row: each flag on its own. */
 static void test_each_flag(void)
 {
-	static const struct {
-		unsigned line;
-		struct figures f;
-		bool duplicate, no_number, low, bad_currency;
-		const char *flag, *severity;
-		int deduction, priority;
-		const char *category, *message;
-	} cases[] = {
-		{ .line = __LINE__,
-		    .f = { .lines = "100" },
-		    .flag = "TOTAL_MISSING",
-		    .severity = "S1",
-		    .deduction = 50,
-		    .priority = 10,
-		    .category = "COMPLETENESS",
-		    .message = "the invoice states no total" },
-		{ .line = __LINE__,
-		    .f = { .lines = "100", .tax_inclusive = "94" },
-		    .flag = "INVOICE_TOTAL_MISMATCH",
-		    .severity = "S2",
-		    .deduction = 25,
-		    .priority = 35,
-		    .category = "TOTALS",
-		    .message = "stated 94.00, computed 100.00, difference 6.00, ratio 0.0638" },
-		{ .line = __LINE__,
-		    .f = { .lines = "1000", .tax_inclusive = "94" },
-		    .flag = "INVOICE_TOTAL_MISMATCH",
-		    .severity = "S1",
-		    .deduction = 25,
-		    .priority = 35,
-		    .category = "TOTALS",
-		    .message = "stated 94.00, computed 1000.00, difference 906.00, ratio 9.6383" },
-		{ .line = __LINE__,
-		    .f = { .lines = "100", .tax_inclusive = "100" },
-		    .duplicate = true,
-		    .flag = "DUPLICATE_INVOICE",
-		    .severity = "S2",
-		    .deduction = 25,
-		    .priority = 38,
-		    .category = "DUPLICATE",
-		    .message = "another document has the same seller and invoice number" },
-		{ .line = __LINE__,
-		    .f = { .lines = "100", .tax_inclusive = "100" },
-		    .no_number = true,
-		    .flag = "MISSING_FIELDS",
-		    .severity = "S2",
-		    .deduction = 20,
-		    .priority = 40,
-		    .category = "COMPLETENESS",
-		    .message = "missing: invoice_number" },
-		{ .line = __LINE__,
-		    .f = { .lines = "100", .taxes = "100*20=20.06", .tax_inclusive = "120.06" },
-		    .flag = "TAX_MISMATCH",
-		    .severity = "S2",
-		    .deduction = 15,
-		    .priority = 60,
-		    .category = "TAX",
-		    .message = "1 of 1 taxes differ from base times rate, the first is tax 1" },
-		{ .line = __LINE__,
-		    .f = { .lines = "1*1=1 2*60=100", .tax_inclusive = "101" },
-		    .flag = "LINE_MISMATCH",
-		    .severity = "S3",
-		    .deduction = 10,
-		    .priority = 70,
-		    .message = "1 of 2 lines differ from quantity times unit price, the first is "
-			       "line 2" },
-		{ .line = __LINE__,
-		    .f = { .lines = "100", .tax_inclusive = "100" },
-		    .low = true,
-		    .flag = "LOW_CONFIDENCE",
-		    .severity = "S3",
-		    .deduction = 10,
-		    .priority = 80,
-		    .message = "read with low confidence: issue_date, currency" },
-		{ .line = __LINE__,
-		    .f = { .lines = "100", .tax_inclusive = "100" },
-		    .bad_currency = true,
-		    .flag = "VALIDATION_WARNINGS",
-		    .severity = "S3",
-		    .deduction = 5,
-		    .priority = 90,
-		    .message = "unknown currency" },
-		{ .line = __LINE__,
-		    .f = { .tax_inclusive = "100" },
-		    .flag = "VALIDATION_WARNINGS",
-		    .severity = "S3",
-		    .deduction = 5,
-		    .priority = 90,
-		    .message = "the total could not be checked: no parts add up to one" },
-	};
-
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		const unsigned line = cases[i].line;
-		struct invoice *inv = model_build(&model, &cases[i].f);
+	for (size_t i = 0; i < COUNT(each_flag_cases); i++) {
+		const unsigned line = each_flag_cases[i].line;
+		struct invoice *inv = model_build(&model, &each_flag_cases[i].f);
 		struct quality q;
 
-		if (cases[i].no_number)
+		if (each_flag_cases[i].no_number)
 			model_set(&model, &inv->invoice_number, NULL);
-		if (cases[i].bad_currency)
+		if (each_flag_cases[i].bad_currency)
 			model_set(&model, &inv->currency, "TL");
-		if (cases[i].low)
+		if (each_flag_cases[i].low)
 			inv->issue_date.confidence = inv->currency.confidence = 599999;
-		q = judge(cases[i].duplicate);
-		CHECK_STR_ROW(names(&q), cases[i].flag, line);
-		CHECK_STR_ROW(severity_name(q.flags[0].severity), cases[i].severity, line);
-		CHECK_STR_ROW(q.flags[0].message, cases[i].message, line);
-		CHECK_ROW(q.flags[0].deduction == cases[i].deduction, line, "deduction");
-		CHECK_ROW(q.flags[0].priority == cases[i].priority, line, "priority");
-		CHECK_ROW(q.score == 100 - cases[i].deduction, line, "score");
-		CHECK_STR_ROW(incident_category_name(q.incident_category), cases[i].category, line);
-		CHECK_ROW(q.incident_due == (cases[i].category != NULL), line, "incident");
+		q = judge(each_flag_cases[i].duplicate);
+		CHECK_STR_ROW(names(&q), each_flag_cases[i].flag, line);
+		CHECK_STR_ROW(
+		    severity_name(q.flags[0].severity), each_flag_cases[i].severity, line);
+		CHECK_STR_ROW(q.flags[0].message, each_flag_cases[i].message, line);
+		CHECK_ROW(q.flags[0].deduction == each_flag_cases[i].deduction, line, "deduction");
+		CHECK_ROW(q.flags[0].priority == each_flag_cases[i].priority, line, "priority");
+		CHECK_ROW(q.score == 100 - each_flag_cases[i].deduction, line, "score");
+		CHECK_STR_ROW(
+		    incident_category_name(q.incident_category), each_flag_cases[i].category, line);
+		CHECK_ROW(
+		    q.incident_due == (each_flag_cases[i].category != NULL), line, "incident");
 		CHECK_STR_ROW(severity_name(q.incident_severity),
-		    cases[i].category != NULL ? cases[i].severity : NULL, line);
+		    each_flag_cases[i].category != NULL ? each_flag_cases[i].severity : NULL, line);
 	}
 }
 
