@@ -1,8 +1,8 @@
 /* GET /jobs/{id}: a job's state, and its result when it has one.  Requires a client key. */
 #include "full_process.h"
 
+#include "core/uuid.h"
 #include "http/principal.h"
-#include "http/uuid.h"
 #include "job_json.h"
 
 static enum rc load(struct pg *pg, const struct route_context *cx, struct job *job, struct err *e)

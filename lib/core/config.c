@@ -8,6 +8,7 @@
 #include <json-c/json.h>
 
 #include "core/sha256.h"
+#include "core/tenant_id.h"
 
 #define MAX_DECIMAL ((int64_t)1000000000000)
 #define HOUR_MS     3600000
@@ -199,16 +200,6 @@ static bool thresholds_positive(const struct thresholds *t)
 	       t->low_confidence > 0 && t->ocr_suspect_confidence > 0 && t->line_tolerance > 0;
 }
 
-/* As lib/http/tenant.h has it: a pilot that no upload can name would be guarded by nothing. */
-static bool is_tenant_id(const char *s)
-{
-	static const char alnum[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-	size_t len = s != NULL ? strlen(s) : 0;
-
-	return len >= 1 && len <= 63 && strchr(alnum, s[0]) != NULL &&
-	       strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == len;
-}
-
 static bool strong_key(const char *key)
 {
 	return key != NULL && strlen(key) >= 32;
@@ -237,7 +228,8 @@ static void check_invariants(const struct config *c, struct buf *p)
 	    c->stuck_minutes < 1)
 		problem(p, "I7: PILOT_MAX_INVOICES_PER_HOUR, PILOT_MAX_INCIDENTS_PER_HOUR and "
 			   "STUCK_MINUTES must be positive whole numbers");
-	if (!is_tenant_id(c->pilot_tenant_id))
+	/* One that no upload can name would be guarded by nothing. */
+	if (c->pilot_tenant_id == NULL || !tenant_id_valid(c->pilot_tenant_id))
 		problem(p, "PILOT_TENANT_ID must be a tenant id: [a-z0-9][a-z0-9_-]{0,62}");
 	if (c->retry_max_ms < c->retry_base_ms)
 		problem(p, "RETRY_MAX_MS must be at least RETRY_BASE_MS");

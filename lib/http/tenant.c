@@ -4,14 +4,6 @@
 
 #include "http/query.h"
 
-bool tenant_id_valid(const char *s)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
-	size_t n = strspn(s, allowed);
-
-	return n > 0 && n < TENANT_ID_SIZE && s[n] == '\0' && s[0] != '_' && s[0] != '-';
-}
-
 /* The name that was sent, or the default; "", which is no tenant, where it cannot be read. */
 static void named_tenant(const char *query, char out[TENANT_ID_SIZE])
 {

@@ -4,15 +4,11 @@
 #ifndef MIZAN_HTTP_TENANT_H
 #define MIZAN_HTTP_TENANT_H
 
-#include <stdbool.h>
-
 #include "core/err.h"
+#include "core/tenant_id.h"
 #include "http/principal.h"
 
-#define TENANT_ID_SIZE 64
 #define TENANT_DEFAULT "default"
-
-bool tenant_id_valid(const char *s);
 
 /*
  * The parameter tenant_id, or the default where it is absent.

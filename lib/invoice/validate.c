@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/uuid.h"
 #include "invoice/currency.h"
 #include "invoice/tax_id.h"
 
@@ -18,21 +19,12 @@ static const struct {
 	{ WARN_ETTN, "ETTN is not a UUID" },
 };
 
-/* Whether text has the form: '9' is a digit, 'x' a hexadecimal digit, the rest itself. */
+/* Whether text has the form: '9' is a digit, the rest itself. */
 static bool matches(const char *text, const char *form)
 {
-	for (; *form != '\0'; form++, text++) {
-		bool ok;
-
-		if (*form == '9')
-			ok = *text != '\0' && strchr("0123456789", *text) != NULL;
-		else if (*form == 'x')
-			ok = *text != '\0' && strchr("0123456789abcdefABCDEF", *text) != NULL;
-		else
-			ok = *text == *form;
-		if (!ok)
+	for (; *form != '\0'; form++, text++)
+		if (*form == '9' ? *text < '0' || *text > '9' : *text != *form)
 			return false;
-	}
 	return *text == '\0';
 }
 
@@ -60,11 +52,6 @@ bool validate_date(const char *text)
 		return false;
 	leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 	return day <= days[month - 1] + (month == 2 && leap);
-}
-
-bool validate_uuid(const char *text)
-{
-	return matches(text, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
 }
 
 static bool impossible_date(const struct invoice_field *f)
@@ -108,7 +95,7 @@ unsigned validate_invoice(const struct invoice *inv)
 	if (impossible_tax_id(inv, &inv->buyer_tax_id) &&
 	    !tax_id_is_placeholder(inv->buyer_tax_id.value))
 		w |= WARN_BUYER_TAX_ID;
-	if (inv->ettn.value != NULL && !validate_uuid(inv->ettn.value))
+	if (inv->ettn.value != NULL && !uuid_valid(inv->ettn.value))
 		w |= WARN_ETTN;
 	return w;
 }

@@ -31,7 +31,4 @@ const char *validate_warning_text(unsigned warning);
 /* YYYY-MM-DD in the Gregorian calendar, year 1900 to 2199. */
 bool validate_date(const char *text);
 
-/* 8-4-4-4-12 hexadecimal digits, either case. */
-bool validate_uuid(const char *text);
-
 #endif

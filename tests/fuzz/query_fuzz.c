@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "core/utf8.h"
+#include "core/uuid.h"
 #include "fuzz/fuzz.h"
 #include "http/prefer.h"
 #include "http/query.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/tenant.h"
-#include "http/uuid.h"
 
 /* Cut the next line off *rest, as a string of its own for the sanitizer to guard. */
 static char *next_line(const char **rest, const char *end)

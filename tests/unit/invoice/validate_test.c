@@ -1,5 +1,6 @@
 #include "unit/unit.h"
 
+#include "core/uuid.h"
 #include "invoice/tax_id.h"
 #include "invoice/validate.h"
 #include "unit/invoice/model.h"
@@ -42,13 +43,13 @@ static void test_dates(void)
 
 static void test_uuid(void)
 {
-	CU_ASSERT(validate_uuid("f47ac10b-58cc-4372-a567-0e02b2c3d479"));
-	CU_ASSERT(validate_uuid("F47AC10B-58CC-4372-A567-0E02B2C3D479"));
-	CU_ASSERT(!validate_uuid("f47ac10b58cc4372a5670e02b2c3d479"));
-	CU_ASSERT(!validate_uuid("f47ac10b-58cc-4372-a567-0e02b2c3d47"));
-	CU_ASSERT(!validate_uuid("f47ac10b-58cc-4372-a567-0e02b2c3d4790"));
-	CU_ASSERT(!validate_uuid("g47ac10b-58cc-4372-a567-0e02b2c3d479"));
-	CU_ASSERT(!validate_uuid(""));
+	CU_ASSERT(uuid_valid("f47ac10b-58cc-4372-a567-0e02b2c3d479"));
+	CU_ASSERT(uuid_valid("F47AC10B-58CC-4372-A567-0E02B2C3D479"));
+	CU_ASSERT(!uuid_valid("f47ac10b58cc4372a5670e02b2c3d479"));
+	CU_ASSERT(!uuid_valid("f47ac10b-58cc-4372-a567-0e02b2c3d47"));
+	CU_ASSERT(!uuid_valid("f47ac10b-58cc-4372-a567-0e02b2c3d4790"));
+	CU_ASSERT(!uuid_valid("g47ac10b-58cc-4372-a567-0e02b2c3d479"));
+	CU_ASSERT(!uuid_valid(""));
 }
 
 static void test_check_digits(void)

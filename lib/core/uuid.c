@@ -1,4 +1,4 @@
-#include "http/uuid.h"
+#include "core/uuid.h"
 
 #include <string.h>
 
