@@ -107,6 +107,10 @@ stop: ## stop what `make run` started; its data stays in build/run
 test: ## build and run every test; the last line counts them
 	@scripts/test
 
+torture: ## hours of faults instead of make test's minutes: kills, cut connections, failing calls
+	@scripts/deps --test
+	@MIZAN_TORTURE=1 scripts/test --no-deps torture
+
 bench: ## measure against yardsticks in the same run: a table of ratios
 	@scripts/deps --bench
 	@$(SUBMAKE) -s all $(B)/bin/hello
@@ -141,6 +145,6 @@ clean: ## stop the stack of `make run` and remove build/, its data included
 	rm -rf build
 
 FORCE:
-.PHONY: all units help run stop test bench lint coverage fuzz format install uninstall clean FORCE
+.PHONY: all units help run stop test torture bench lint coverage fuzz format install uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -51,6 +51,8 @@ PILOT = "pilot"
 KEPT_VARIABLES = re.compile(
     r"PATH|HOME|USER|LANG|LC_ALL|TMPDIR|MIZAN_BIN|MIZAN_USER|[AUTL]+SAN_OPTIONS|GCOV_PREFIX.*")
 UNSET = ""  # as a setting: back to its default
+# `make torture`: everything that is a sample in `make test` is done in full.
+TORTURE = bool(os.environ.get("MIZAN_TORTURE"))
 
 
 def wait_for(condition, timeout=10, what=None, every=0.02):
