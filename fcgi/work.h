@@ -10,6 +10,7 @@
 #include "invoice/record.h"
 #include "openai/client.h"
 #include "openai/reply.h"
+#include "openai/request.h"
 #include "store/queue.h"
 
 /* A claimed job on its way through: its call is in flight, or its result waits to be written. */
@@ -34,6 +35,7 @@ struct task {
 struct worker {
 	struct app app; /* first: see app.h */
 	struct openai_settings settings;
+	struct openai_frames frames;
 	struct openai_client *client;
 	struct pg *pg; /* the one connection, which also listens */
 	char id[96];   /* host-pid-random */

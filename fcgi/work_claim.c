@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "openai/request.h"
 #include "work.h"
 
 enum {
@@ -65,7 +64,7 @@ enum rc work_submit(struct worker *w, struct task *t, int64_t budget, struct err
 		.bytes = doc.bytes, .len = doc.len, .media_type = doc.media_type
 	};
 	(void)snprintf(t->document_sha256, sizeof t->document_sha256, "%s", doc.sha256);
-	rc = openai_request_build(&body, &w->settings, &sent, budget, e);
+	rc = openai_request_build(&body, &w->settings, &w->frames, &sent, budget, e);
 	queue_document_free(&doc);
 	if (rc != RC_OK)
 		return rc;

@@ -239,6 +239,7 @@ int main(int argc, char **argv)
 		log_error("start.failed", "%s", e.msg);
 	}
 	openai_client_free(w.client);
+	openai_frames_clear(&w.frames);
 	pg_free(w.pg);
 	app_stop(&w.app);
 	return status;

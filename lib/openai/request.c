@@ -1,6 +1,7 @@
 #include "openai/request.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
@@ -57,6 +58,7 @@ static const struct part parts[] = {
 	{ DATA("image/jpeg"), "image_url", "url", "detail", "high" },
 	{ DATA("image/webp"), "image_url", "url", "detail", "high" },
 };
+_Static_assert(sizeof parts / sizeof parts[0] == OPENAI_FRAMES, "one frame for each part");
 
 static const struct part *part_of(const char *media_type)
 {
@@ -138,20 +140,68 @@ static struct json_object *body(const char *model, const struct part *part,
 	return openai_json_complete(b, ok);
 }
 
+/* Short of memory, json-c leaves gaps in what it writes, without a word. */
+static bool says(const char *text, struct json_object *b)
+{
+	struct json_object *again = text != NULL ? json_tokener_parse(text) : NULL;
+	bool same = again != NULL && json_object_equal(again, b) != 0;
+
+	json_object_put(again);
+	return same;
+}
+
+/* The body with SPOT for the document, as text, for free(). */
+static enum rc write_frame(char **ret, const char *model, const struct part *part,
+    int64_t max_completion_tokens, struct err *e)
+{
+	struct json_object *schema, *b;
+	const char *text;
+	char *copy = NULL;
+	enum rc rc = openai_schema(&schema, e);
+
+	if (rc != RC_OK)
+		return rc;
+	b = body(model, part, max_completion_tokens, schema);
+	text = json_object_to_json_string_ext(
+	    b, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (b != NULL && says(text, b))
+		copy = strdup(text);
+	json_object_put(b);
+	if (copy == NULL)
+		return err_no_memory(e);
+	*ret = copy;
+	return RC_OK;
+}
+
+/* The frame for this part and budget: the one kept, or a new one in its place. */
+static enum rc frame_of(struct openai_frames *frames, const char **ret, const char *model,
+    const struct part *part, int64_t max_completion_tokens, struct err *e)
+{
+	struct openai_frame *f = &frames->of[part - parts];
+	char *text = NULL;
+	enum rc rc;
+
+	if (f->text == NULL || f->max_completion_tokens != max_completion_tokens) {
+		rc = write_frame(&text, model, part, max_completion_tokens, e);
+		if (rc != RC_OK)
+			return rc;
+		free(f->text);
+		*f = (struct openai_frame){ text, max_completion_tokens };
+	}
+	*ret = f->text;
+	return RC_OK;
+}
+
 /* text with the document's base64 in the place of SPOT, in one allocation. */
 static enum rc splice(
     struct buf *out, const char *text, const struct openai_document *doc, struct err *e)
 {
-	const char *spot = strstr(text, SPOT_ESCAPED), *rest;
-	size_t encoded = (doc->len + 2) / 3 * 4, total;
+	const char *spot = strstr(text, SPOT_ESCAPED), *rest = spot + strlen(SPOT_ESCAPED);
+	size_t encoded = (doc->len + 2) / 3 * 4,
+	       total = (size_t)(spot - text) + encoded + strlen(rest);
 	struct buf b;
 	char *room;
 
-	/* short of memory, json-c leaves gaps in what it writes, without a word */
-	if (spot == NULL)
-		return err_no_memory(e);
-	rest = spot + strlen(SPOT_ESCAPED);
-	total = (size_t)(spot - text) + encoded + strlen(rest);
 	buf_init(&b, total);
 	(void)buf_reserve(&b, total);
 	buf_add(&b, text, (size_t)(spot - text));
@@ -167,11 +217,11 @@ static enum rc splice(
 }
 
 enum rc openai_request_build(struct buf *out, const struct openai_settings *settings,
-    const struct openai_document *doc, int64_t max_completion_tokens, struct err *e)
+    struct openai_frames *frames, const struct openai_document *doc, int64_t max_completion_tokens,
+    struct err *e)
 {
 	const struct part *part = part_of(doc->media_type);
-	struct json_object *schema, *b;
-	const char *text;
+	const char *text = NULL;
 	enum rc rc;
 
 	if (doc->len == 0)
@@ -182,13 +232,13 @@ enum rc openai_request_build(struct buf *out, const struct openai_settings *sett
 	if (part == NULL)
 		return err_set(
 		    e, RC_INVALID, "unsupported_file_type", "no way to send this type of document");
-	rc = openai_schema(&schema, e);
-	if (rc != RC_OK)
-		return rc;
-	b = body(settings->model, part, max_completion_tokens, schema);
-	text = json_object_to_json_string_ext(
-	    b, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	rc = b != NULL && text != NULL ? splice(out, text, doc, e) : err_no_memory(e);
-	json_object_put(b);
-	return rc;
+	rc = frame_of(frames, &text, settings->model, part, max_completion_tokens, e);
+	return rc == RC_OK ? splice(out, text, doc, e) : rc;
+}
+
+void openai_frames_clear(struct openai_frames *frames)
+{
+	for (size_t i = 0; i < OPENAI_FRAMES; i++)
+		free(frames->of[i].text);
+	*frames = (struct openai_frames){ 0 };
 }

@@ -19,13 +19,29 @@ struct openai_document {
 	const char *media_type; /* application/pdf, image/png, image/jpeg or image/webp */
 };
 
+enum { OPENAI_FRAMES = 4 /* one for each media type */ };
+
 /*
+ * What bodies are made of beside the document: the same in every request with the same settings,
+ * written once and kept here.  Zeroed at first, then for openai_request_build() alone.
+ */
+struct openai_frames {
+	struct openai_frame {
+		char *text;
+		int64_t max_completion_tokens;
+	} of[OPENAI_FRAMES];
+};
+void openai_frames_clear(struct openai_frames *frames);
+
+/*
+ * All calls with one frames must have the same settings.
  * RC_OK: *out, which need not be initialised, holds the body; buf_free() it or hand it to
  * openai_client_submit().
  * RC_INVALID: empty_file, unsupported_file_type, file_too_large (over 512 MiB).
  * RC_INTERNAL: out of memory.  Unless RC_OK, *out is untouched.
  */
 enum rc openai_request_build(struct buf *out, const struct openai_settings *settings,
-    const struct openai_document *doc, int64_t max_completion_tokens, struct err *e) MUST_CHECK;
+    struct openai_frames *frames, const struct openai_document *doc, int64_t max_completion_tokens,
+    struct err *e) MUST_CHECK;
 
 #endif

@@ -116,14 +116,12 @@ static bool send_all(struct pg *pg, const struct pg_query *queries, size_t n, si
 /* The next result, with the time that is left; *ret NULL marks the end of one statement. */
 static bool next_result(struct pg *pg, int64_t deadline, PGresult **ret)
 {
-	for (;;) {
+	while (PQisBusy(pg->conn) != 0) {
 		int flush = PQflush(pg->conn);
-		if (flush < 0 || PQconsumeInput(pg->conn) == 0)
-			return false;
-		if (PQisBusy(pg->conn) == 0)
-			break;
-		if (!pg_wait_socket(
-			pg->conn, (short)(POLLIN | (flush > 0 ? POLLOUT : 0)), deadline))
+		if (flush < 0 ||
+		    !pg_wait_socket(
+			pg->conn, (short)(POLLIN | (flush > 0 ? POLLOUT : 0)), deadline) ||
+		    PQconsumeInput(pg->conn) == 0)
 			return false;
 	}
 	*ret = PQgetResult(pg->conn);

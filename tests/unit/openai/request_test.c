@@ -26,17 +26,28 @@ static const char *text_at(struct json_object *json, const char *path)
 	return json_object_get_string(at(json, path));
 }
 
-static struct json_object *build(const void *bytes, size_t len, const char *media_type)
+static struct json_object *build_with(struct openai_frames *frames, const void *bytes, size_t len,
+    const char *media_type, int64_t budget)
 {
 	struct openai_document doc = { .bytes = bytes, .len = len, .media_type = media_type };
 	struct json_object *json;
 	struct buf body;
 
-	CU_ASSERT_FATAL(openai_request_build(&body, &settings, &doc, 4321, NULL) == RC_OK);
+	CU_ASSERT_FATAL(
+	    openai_request_build(&body, &settings, frames, &doc, budget, NULL) == RC_OK);
 	CU_ASSERT_EQUAL(strlen(buf_str(&body)), body.len);
 	json = json_tokener_parse(buf_str(&body));
 	buf_free(&body);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(json);
+	return json;
+}
+
+static struct json_object *build(const void *bytes, size_t len, const char *media_type)
+{
+	struct openai_frames frames = { 0 };
+	struct json_object *json = build_with(&frames, bytes, len, media_type, 4321);
+
+	openai_frames_clear(&frames);
 	return json;
 }
 
@@ -122,6 +133,41 @@ static void large_document(void)
 	free(bytes);
 }
 
+/* What is kept from one request fits the next of its kind, and no other. */
+static void kept_frames(void)
+{
+	static const struct {
+		unsigned line;
+		const char *media_type, *url;
+		int64_t budget;
+	} rows[] = {
+		{ __LINE__, "image/png", "messages/1/content/1/image_url/url", 100 },
+		{ __LINE__, "application/pdf", "messages/1/content/1/file/file_data", 100 },
+		{ __LINE__, "image/png", "messages/1/content/1/image_url/url", 100 },
+		{ __LINE__, "image/png", "messages/1/content/1/image_url/url", 200 },
+		{ __LINE__, "image/png", "messages/1/content/1/image_url/url", 100 },
+		{ __LINE__, "image/webp", "messages/1/content/1/image_url/url", 100 },
+		{ __LINE__, "image/jpeg", "messages/1/content/1/image_url/url", 100 },
+	};
+	struct openai_frames frames = { 0 };
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char bytes[2] = { 'a', (char)('a' + i) };
+		struct json_object *json =
+		    build_with(&frames, bytes, 2, rows[i].media_type, rows[i].budget);
+		const char *url = text_at(json, rows[i].url);
+		CHECK_ROW(url != NULL, rows[i].line, "no document");
+		if (url != NULL)
+			check_data_url(url, rows[i].media_type, bytes, 2);
+		CHECK_ROW(
+		    json_object_get_int64(at(json, "max_completion_tokens")) == rows[i].budget,
+		    rows[i].line, "the budget of another request");
+		json_object_put(json);
+	}
+	openai_frames_clear(&frames);
+	CU_ASSERT_PTR_NULL(frames.of[0].text);
+}
+
 static void refusals(void)
 {
 	static const struct {
@@ -136,10 +182,12 @@ static void refusals(void)
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct openai_frames frames = { 0 };
 		struct buf body = { .max = 17 };
 		struct err e = { .code = "" };
 
-		CHECK_ROW(openai_request_build(&body, &settings, &rows[i].doc, 1, &e) == RC_INVALID,
+		CHECK_ROW(openai_request_build(&body, &settings, &frames, &rows[i].doc, 1, &e) ==
+			      RC_INVALID,
 		    rows[i].line, rows[i].code);
 		CHECK_STR_ROW(e.code, rows[i].code, rows[i].line);
 		CHECK_ROW(body.max == 17 && body.p == NULL, rows[i].line, "the output was touched");
@@ -150,6 +198,7 @@ const struct unit_test unit_tests[] = {
 	{ "the body is what the API takes", body_is_what_the_api_takes },
 	{ "images are data URLs", images_are_data_urls },
 	{ "a large document", large_document },
+	{ "kept frames", kept_frames },
 	{ "refusals", refusals },
 	{ NULL, NULL },
 };
