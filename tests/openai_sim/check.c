@@ -6,15 +6,16 @@
 
 #include <json-c/json.h>
 
+#include "openai_sim/frame.h"
 #include "openai_sim/schema.h"
 
 enum { JSON_DEPTH = 64, SKIP_MIN = 64 };
 
-/* A body's parts: the parsed JSON, and the base64 payload that was kept out of it. */
+/* A body's parts: its text, the JSON without the base64 payload, and what is known of that. */
 struct body {
+	struct frame_pieces text; /* payload NULL: the JSON is whole, in head */
 	struct json_object *root;
-	const char *payload; /* NULL: the JSON is whole */
-	size_t payload_len;
+	struct frame frame; /* but for its request */
 };
 
 bool check_fail(struct check_error *e, const char *code, const char *param, const char *fmt, ...)
@@ -105,37 +106,40 @@ static bool text_is(struct json_object *o, const char *path, const char *key, co
 }
 
 /*
- * Parse the body.  A long base64 payload is stepped over: it is most of the body, and the
- * tokener takes its input in pieces.  One that holds an escape is left to the tokener.
+ * A long base64 payload is stepped over: it is most of the body, and the tokener takes its input
+ * in pieces.  One that holds an escape is left to the tokener.
  */
-static bool parse(const char *s, size_t len, struct body *ret, struct check_error *e)
+static struct frame_pieces cut(const char *s, size_t len)
+{
+	const char *mark = memmem(s, len, ";base64,", 8), *end = s + len;
+	const char *from = mark != NULL ? mark + 8 : end;
+	const char *to = memchr(from, '"', (size_t)(end - from));
+
+	if (to == NULL || to - from < SKIP_MIN || memchr(from, '\\', (size_t)(to - from)) != NULL)
+		return (struct frame_pieces){ .head = s, .head_len = len };
+	return (struct frame_pieces){ s, from, to, (size_t)(from - s), (size_t)(to - from),
+		(size_t)(end - to) };
+}
+
+static bool parse(struct body *b, struct check_error *e)
 {
 	struct json_tokener *tok = json_tokener_new_ex(JSON_DEPTH);
-	const char *mark = memmem(s, len, ";base64,", 8);
-	const char *from = mark != NULL ? mark + 8 : s + len, *end = s + len;
-	const char *to = memchr(from, '"', (size_t)(end - from));
-	struct json_object *root = NULL;
+	const struct frame_pieces *t = &b->text;
+	struct json_object *root;
 
 	if (tok == NULL)
 		return check_fail(e, NULL, "", "out of memory");
 	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	*ret = (struct body){ 0 };
-	if (to == NULL || to - from < SKIP_MIN || memchr(from, '\\', (size_t)(to - from)) != NULL) {
-		root = json_tokener_parse_ex(tok, s, (int)len);
-	} else {
-		ret->payload = from;
-		ret->payload_len = (size_t)(to - from);
-		root = json_tokener_parse_ex(tok, s, (int)(from - s));
-		if (json_tokener_get_error(tok) == json_tokener_continue)
-			root = json_tokener_parse_ex(tok, to, (int)(end - to));
-	}
+	root = json_tokener_parse_ex(tok, t->head, (int)t->head_len);
+	if (t->payload != NULL && json_tokener_get_error(tok) == json_tokener_continue)
+		root = json_tokener_parse_ex(tok, t->tail, (int)t->tail_len);
 	if (json_tokener_get_error(tok) != json_tokener_success ||
 	    !json_object_is_type(root, json_type_object)) {
 		json_object_put(root);
 		root = NULL;
 	}
 	json_tokener_free(tok);
-	ret->root = root;
+	b->root = root;
 	return root != NULL ||
 	       check_fail(e, NULL, "",
 		   "We could not parse the JSON body of your request: it is not a JSON object.");
@@ -157,8 +161,8 @@ static bool check_system(struct json_object *m, struct check_request *ret, struc
 }
 
 /* Check the data URL in o's member key. */
-static bool check_url(const struct body *b, struct json_object *o, const char *path,
-    const char *key, enum document_media media, struct check_request *ret, struct check_error *e)
+static bool check_url(struct body *b, struct json_object *o, const char *path, const char *key,
+    enum document_media media, struct check_request *ret, struct check_error *e)
 {
 	const char *url = text_of(o, path, key, e), *comma, *payload, *wrong;
 	size_t len, head;
@@ -171,15 +175,17 @@ static bool check_url(const struct body *b, struct json_object *o, const char *p
 	head = comma != NULL ? (size_t)(comma - url) + 1 : len;
 	payload = url + head;
 	len -= head;
-	if (len == 0 && b->payload != NULL) {
-		payload = b->payload;
-		len = b->payload_len;
+	if (len == 0 && b->text.payload != NULL) {
+		payload = b->text.payload;
+		len = b->text.payload_len;
 	}
+	b->frame.media = media;
+	(void)snprintf(b->frame.data_url, sizeof b->frame.data_url, "%.*s", (int)head, url);
 	wrong = document_check(url, head, payload, len, media, &ret->document);
 	return wrong == NULL || invalid(e, member(param, path, key), wrong);
 }
 
-static bool check_file(const struct body *b, struct json_object *part, const char *path,
+static bool check_file(struct body *b, struct json_object *part, const char *path,
     struct check_request *ret, struct check_error *e)
 {
 	static const char *const keys[] = { "type", "file", NULL };
@@ -193,7 +199,7 @@ static bool check_file(const struct body *b, struct json_object *part, const cha
 	       check_url(b, file, sub, "file_data", DOCUMENT_PDF, ret, e);
 }
 
-static bool check_image(const struct body *b, struct json_object *part, const char *path,
+static bool check_image(struct body *b, struct json_object *part, const char *path,
     struct check_request *ret, struct check_error *e)
 {
 	static const char *const keys[] = { "type", "image_url", NULL };
@@ -223,7 +229,7 @@ static bool check_text(
 }
 
 static bool check_user(
-    const struct body *b, struct json_object *m, struct check_request *ret, struct check_error *e)
+    struct body *b, struct json_object *m, struct check_request *ret, struct check_error *e)
 {
 	static const char *const keys[] = { "role", "content", NULL };
 	struct json_object *parts = json_object_object_get(m, "content");
@@ -261,8 +267,8 @@ static bool check_user(
 	       invalid(e, "messages[1].content", "expected text and exactly one document");
 }
 
-static bool check_messages(const struct body *b, struct json_object *messages,
-    struct check_request *ret, struct check_error *e)
+static bool check_messages(
+    struct body *b, struct json_object *messages, struct check_request *ret, struct check_error *e)
 {
 	if (!json_object_is_type(messages, json_type_array))
 		return wrong_type(e, "messages", "an array of messages");
@@ -299,7 +305,7 @@ static bool check_format(struct json_object *format, struct check_error *e)
 	return schema_check(schema, name, e);
 }
 
-static bool check_root(const struct body *b, struct check_request *ret, struct check_error *e)
+static bool check_root(struct body *b, struct check_request *ret, struct check_error *e)
 {
 	static const char *const keys[] = { "model", "messages", "response_format",
 		"max_completion_tokens", "store", NULL };
@@ -327,15 +333,34 @@ static bool check_root(const struct body *b, struct check_request *ret, struct c
 	       check_format(json_object_object_get(o, "response_format"), e);
 }
 
+/* Only the document is new: is it right? */
+static bool known(const struct frame_pieces *p, struct check_request *ret)
+{
+	struct frame f;
+
+	if (p->payload == NULL || !frame_known(p, &f) ||
+	    document_check(f.data_url, strlen(f.data_url), p->payload, p->payload_len, f.media,
+		&f.request.document) != NULL)
+		return false;
+	*ret = f.request;
+	return true;
+}
+
 bool check_body(const char *body, size_t len, struct check_request *ret, struct check_error *reterr)
 {
-	struct body b;
+	struct body b = { .text = cut(body, len) };
 	bool ok;
 
 	*ret = (struct check_request){ 0 };
-	if (!parse(body, len, &b, reterr))
+	if (known(&b.text, ret))
+		return true;
+	if (!parse(&b, reterr))
 		return false;
 	ok = check_root(&b, ret, reterr);
+	if (ok && b.text.payload != NULL) {
+		b.frame.request = *ret;
+		frame_remember(&b.text, &b.frame);
+	}
 	json_object_put(b.root);
 	return ok;
 }
