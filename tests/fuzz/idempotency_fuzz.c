@@ -24,12 +24,9 @@ static void check_quoted(const char *key)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char key[IDEMPOTENCY_KEY_SIZE] = "untouched";
-	char *header = calloc(1, size + 1);
+	char *header = fuzz_text(data, size);
 	struct err e = { .rc = RC_OK };
 
-	INVARIANT(header != NULL);
-	if (size > 0)
-		memcpy(header, data, size);
 	if (idempotency_key_parse(header, key, &e) == RC_OK) {
 		INVARIANT(key[0] != '\0' && strlen(key) <= strlen(header));
 		for (const char *c = key; *c != '\0'; c++)

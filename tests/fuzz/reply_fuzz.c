@@ -1,7 +1,8 @@
 /*
  * openai_reply_read() over anything.  The first line of an input says what the rest is:
- * "content", the model's text, which goes into an envelope; or a number, the HTTP status of
- * an answer whose body it is.  What is read must survive being written and read again.
+ * "content", the model's text, which goes into an envelope; "headers", the lines of an answer's
+ * head; or a number, the HTTP status of an answer whose body it is.  What is read must survive
+ * being written and read again.
  */
 #include <string.h>
 
@@ -9,6 +10,7 @@
 
 #include "fuzz/fuzz.h"
 #include "invoice/invoice_json.h"
+#include "openai/headers.h"
 #include "openai/reply.h"
 
 static const char *text_of(struct json_object *json)
@@ -40,6 +42,32 @@ static void add_envelope(struct buf *body, const char *content, size_t len)
 	json_object_put(text);
 }
 
+static void check_printable(const char *text)
+{
+	for (; *text != '\0'; text++)
+		INVARIANT(*text >= ' ' && *text <= '~');
+}
+
+static void fuzz_headers(const char *text, size_t len)
+{
+	const uint8_t *rest = (const uint8_t *)text, *end = rest + len;
+	struct openai_headers headers = { .date = "" };
+	int64_t wait;
+
+	while (rest < end) {
+		char *line = fuzz_line(&rest, end);
+
+		openai_headers_add(&headers, line, strlen(line));
+		free(line);
+	}
+	check_printable(headers.date);
+	check_printable(headers.request_id);
+	check_printable(headers.retry_after);
+	check_printable(headers.retry_after_ms);
+	wait = openai_headers_retry_after_ms(&headers, 1800000000);
+	INVARIANT(wait >= -1 && wait <= OPENAI_MAX_RETRY_AFTER_MS);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *text = (const char *)data, *newline = memchr(data, '\n', size);
@@ -53,6 +81,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(word, text, head);
 	word[head] = '\0';
+	if (strcmp(word, "headers") == 0) {
+		fuzz_headers(newline + 1, rest);
+		return 0;
+	}
 	buf_init(&raw.body, SIZE_MAX / 2);
 	if (strcmp(word, "content") == 0) {
 		raw.http_status = 200;
