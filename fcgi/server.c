@@ -19,7 +19,8 @@
 #include "core/buf.h"
 #include "listen.h"
 
-enum { STACK_BYTES = 512 << 10, IO_SECONDS = 30 };
+/* STOP_SECONDS after the signal it is over, whatever hangs; nginx answers 502 in our place. */
+enum { STACK_BYTES = 512 << 10, IO_SECONDS = 30, STOP_SECONDS = 9 };
 
 struct loop {
 	const struct server *server;
@@ -272,6 +273,7 @@ static enum rc serve(struct loop *l, struct err *e)
 	n = start_threads(l, threads);
 	if (n == s->threads)
 		wait_for_signal(&set);
+	(void)alarm(STOP_SECONDS);
 	atomic_store(&l->stopping, true);
 	(void)eventfd_write(l->stop_fd, 1);
 	if (s->stopping != NULL)

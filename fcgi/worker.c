@@ -13,14 +13,19 @@
 #include "core/random.h"
 #include "work.h"
 
-/* Stopping takes STOP_MS and two or three waits of STOP_WAIT_MS and a second: under 10 s. */
-enum { BEAT_MS = 5000, RETRY_MS = 200, STOP_MS = 4000, STOP_WAIT_MS = 1000 };
+/*
+ * Stopping takes STOP_MS and two or three waits of STOP_WAIT_MS and a second; STOP_S after the
+ * signal it is over, whatever hangs: leases are for workers that end without a word.
+ */
+enum { BEAT_MS = 5000, RETRY_MS = 200, STOP_MS = 4000, STOP_WAIT_MS = 1000, STOP_S = 9 };
 
 static volatile sig_atomic_t stop_requested;
 
 static void on_signal(int sig)
 {
 	(void)sig;
+	if (!stop_requested)
+		(void)alarm(STOP_S);
 	stop_requested = 1;
 }
 
@@ -88,11 +93,13 @@ static bool announced(struct worker *w)
 	return any;
 }
 
+/* With a database that hangs each may take a time-out: the signal to stop comes in between. */
 static void take_answers(struct worker *w)
 {
+	const bool stopping = stop_requested;
 	struct openai_done done;
 
-	while (openai_client_next(w->client, &done))
+	while ((bool)stop_requested == stopping && openai_client_next(w->client, &done))
 		work_outcome(w, done.user, &done.raw);
 }
 
@@ -186,15 +193,19 @@ static enum rc leave(struct worker *w, size_t *ret_n)
 	return rc;
 }
 
-/* Calls under way are given up; what cannot be handed back in time is left to its lease. */
+/*
+ * What was answered is written, calls under way are given up; what cannot be handed back in time
+ * is left to its lease.
+ */
 static void stop(struct worker *w)
 {
 	int64_t deadline = clock_ms() + STOP_MS;
 	size_t n;
 
 	log_info("stop", "stopping: %zu jobs in hand", w->n_tasks);
-	openai_client_cancel_all(w->client);
 	pg_set_timeout(w->pg, STOP_WAIT_MS);
+	take_answers(w);
+	openai_client_cancel_all(w->client);
 	work_finish(w);
 	while (leave(w, &n) == RC_UNAVAILABLE && clock_ms() < deadline)
 		(void)usleep(RETRY_MS * 1000);
