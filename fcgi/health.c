@@ -22,6 +22,7 @@ struct health {
 	struct buf report;
 	bool ready;
 	int64_t checked_at; /* clock_ms(); 0: never */
+	bool database_away; /* under checking */
 };
 
 static enum rc health_get(struct route_context *cx, struct err *e)
@@ -35,8 +36,9 @@ static enum rc health_get(struct route_context *cx, struct err *e)
 	return RC_OK;
 }
 
-static bool ask_database(struct app *app, struct readiness_facts *facts, int64_t *latency_ms)
+static bool ask_database(struct health *h, struct readiness_facts *facts, int64_t *latency_ms)
 {
+	struct app *app = &h->app;
 	int64_t began = clock_ms();
 	struct err e = { 0 };
 	struct pg *pg;
@@ -48,8 +50,9 @@ static bool ask_database(struct app *app, struct readiness_facts *facts, int64_t
 		pool_put(app->pool, pg);
 	}
 	*latency_ms = clock_ms() - began;
-	if (rc != RC_OK)
+	if (rc != RC_OK && !h->database_away)
 		log_warn("ready.database", "the database does not answer: %s", e.msg);
+	h->database_away = rc != RC_OK;
 	return rc == RC_OK;
 }
 
@@ -84,7 +87,7 @@ static void check_now(struct health *h)
 	struct json_object *doc;
 	bool ready;
 
-	in.facts = ask_database(&h->app, &facts, &in.db_latency_ms) ? &facts : NULL;
+	in.facts = ask_database(h, &facts, &in.db_latency_ms) ? &facts : NULL;
 	clock_rfc3339(now);
 	in.timestamp = now;
 	doc = ready_report(&in, &ready);

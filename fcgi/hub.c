@@ -80,9 +80,11 @@ static void *thread_main(void *arg)
 	while (!stopped(hub)) {
 		struct pollfd fds[2] = { { .fd = hub->event_fd, .events = POLLIN },
 			{ .fd = pg_fd(hub->pg), .events = POLLIN } };
+		/* By an announcement, and with the descriptor that would tell. */
+		bool lost = pg_generation(hub->pg) != generation;
 		eventfd_t n;
 
-		(void)poll(fds, 2, generation == 0 ? RETRY_MS : 10000);
+		(void)poll(fds, 2, generation == 0 || lost ? RETRY_MS : 10000);
 		listen_again(hub, &generation);
 		if (eventfd_read(hub->event_fd, &n) == 0 && generation != 0 && !stopped(hub) &&
 		    queue_announce(hub->pg, NULL) != RC_OK)

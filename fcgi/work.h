@@ -44,6 +44,7 @@ struct worker {
 	size_t n_tasks;
 	size_t body_bytes; /* of all requests in flight */
 	bool more;         /* there may be due jobs: claim without waiting */
+	bool results_wait; /* for the database, which was noted */
 };
 
 /* May another job be claimed?  WORKER_CONCURRENCY and the memory of large documents say. */

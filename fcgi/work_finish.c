@@ -116,10 +116,14 @@ static enum rc write(struct worker *w, struct task *batch[], size_t n)
 	struct err e = { 0 };
 	enum rc rc = write_batch(w, batch, n, &e);
 
+	if (rc != RC_UNAVAILABLE)
+		w->results_wait = false;
 	if (rc == RC_OK) {
 		finished(w, batch, n);
 	} else if (rc == RC_UNAVAILABLE) {
-		log_warn("job.finish", "%zu results wait for the database: %s", n, e.msg);
+		if (!w->results_wait)
+			log_warn("job.finish", "%zu results wait for the database: %s", n, e.msg);
+		w->results_wait = true;
 	} else if (n > 1) {
 		/* One of them is at fault: each by itself shows which. */
 		rc = RC_OK;

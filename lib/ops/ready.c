@@ -38,10 +38,12 @@ static void check_database(
     const struct ready_input *in, struct json_object *checks, struct json_object *failing)
 {
 	bool old_schema = in->facts != NULL && in->facts->schema_version < in->schema_version;
-	enum level level = in->facts == NULL || old_schema || in->db_latency_ms > READY_DB_ERROR_MS
-			       ? ERROR
-			   : in->db_latency_ms > READY_DB_WARNING_MS ? WARNING
-								     : OK;
+	bool read_only = in->facts != NULL && in->facts->read_only;
+	enum level level =
+	    in->facts == NULL || old_schema || read_only || in->db_latency_ms > READY_DB_ERROR_MS
+		? ERROR
+	    : in->db_latency_ms > READY_DB_WARNING_MS ? WARNING
+						      : OK;
 	struct json_object *o = check(checks, failing, "database", level);
 
 	add(o, "latency_ms", in->facts != NULL ? number(in->db_latency_ms) : NULL);
@@ -50,6 +52,8 @@ static void check_database(
 		add(o, "reason", text("unreachable"));
 	else if (old_schema)
 		add(o, "reason", text("schema_outdated"));
+	else if (read_only)
+		add(o, "reason", text("read_only"));
 	else if (level != OK)
 		add(o, "reason", text("slow"));
 }

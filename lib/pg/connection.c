@@ -7,7 +7,7 @@
 #include "core/random.h"
 #include "pg/pg_impl.h"
 
-enum { BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000, MAX_READS = 16 };
+enum { BACKOFF_MIN_MS = 50, MAX_READS = 16 };
 
 struct pg *pg_new(const char *url, const char *application_name, int64_t timeout_ms)
 {
@@ -64,13 +64,14 @@ bool pg_wait_socket(PGconn *conn, short events, int64_t deadline)
 }
 
 /*
- * Ours have the last word over the URL's: every wait has an end (SPEC §4, ARCHITECTURE).
+ * Ours have the last word over the URL's: every wait has an end (SPEC §4, ARCHITECTURE), the
+ * server's too: of a host that vanished amid a pipeline it would keep the locks for two hours.
  * Plans are made once for a connection, often while a table is still empty, and kept: so the
  * index is preferred from the start, and JIT kept from judging plans by that penalty.
  */
 static PGconn *connect_to(const struct pg *pg)
 {
-	char options[256], timeout_s[16], timeout_ms[16];
+	char options[400], timeout_s[16], timeout_ms[16];
 	const char *const names[] = { "dbname", "application_name", "client_encoding", "options",
 		"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
 		"tcp_user_timeout", NULL };
@@ -81,6 +82,7 @@ static PGconn *connect_to(const struct pg *pg)
 	(void)snprintf(timeout_ms, sizeof timeout_ms, "%d", (int)pg->timeout_ms);
 	(void)snprintf(options, sizeof options,
 	    "-c statement_timeout=%s -c lock_timeout=%s -c idle_in_transaction_session_timeout=%s "
+	    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 "
 	    "-c timezone=UTC -c enable_seqscan=off -c jit=off",
 	    timeout_ms, timeout_ms, timeout_ms);
 	return PQconnectdbParams(names, values, 1);
@@ -92,27 +94,50 @@ static void no_notice(void *arg, const PGresult *res)
 	(void)res;
 }
 
+/* libpq's words, one line of them; they may quote an address that it cannot read. */
+static void note_why(struct pg *pg)
+{
+	PQconninfoOption *known = PQconninfoParse(pg->url, NULL);
+	const char *words = known != NULL ? PQerrorMessage(pg->conn) : "its address is not valid";
+
+	(void)snprintf(pg->why, sizeof pg->why, "%s", words);
+	pg->why[strcspn(pg->why, "\n")] = '\0';
+	PQconninfoFree(known);
+}
+
+static enum rc unreachable(const char *why, struct err *e)
+{
+	return err_set(
+	    e, RC_UNAVAILABLE, "database_unavailable", "the database cannot be reached: %s", why);
+}
+
+static void back_off(struct pg *pg)
+{
+	pg->backoff_ms = pg->backoff_ms == 0 ? BACKOFF_MIN_MS : pg->backoff_ms * 2;
+	if (pg->backoff_ms > PG_BACKOFF_MAX_MS)
+		pg->backoff_ms = PG_BACKOFF_MAX_MS;
+	pg->next_attempt =
+	    clock_ms() + pg->backoff_ms / 2 + (int64_t)random_below((uint64_t)pg->backoff_ms);
+}
+
 static enum rc reconnect(struct pg *pg, struct err *e)
 {
 	if (clock_ms() < pg->next_attempt)
-		return err_set(
-		    e, RC_UNAVAILABLE, "database_unavailable", "the database cannot be reached");
+		return unreachable(pg->why, e);
 	pg->conn = connect_to(pg);
 	if (PQstatus(pg->conn) == CONNECTION_OK && PQsetnonblocking(pg->conn, 1) == 0 &&
 	    PQenterPipelineMode(pg->conn) == 1) {
 		(void)PQsetNoticeReceiver(pg->conn, no_notice, NULL);
 		pg->backoff_ms = 0;
 		pg->next_attempt = 0;
+		pg->connected_at = clock_ms();
 		pg->generation++;
 		return RC_OK;
 	}
+	note_why(pg);
 	pg_drop(pg);
-	pg->backoff_ms = pg->backoff_ms == 0 ? BACKOFF_MIN_MS : pg->backoff_ms * 2;
-	if (pg->backoff_ms > BACKOFF_MAX_MS)
-		pg->backoff_ms = BACKOFF_MAX_MS;
-	pg->next_attempt =
-	    clock_ms() + pg->backoff_ms / 2 + (int64_t)random_below((uint64_t)pg->backoff_ms);
-	return err_set(e, RC_UNAVAILABLE, "database_unavailable", "the database cannot be reached");
+	back_off(pg);
+	return unreachable(pg->why, e);
 }
 
 /*

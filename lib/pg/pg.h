@@ -7,7 +7,7 @@
  *
  * Of several hosts in the connection string each has the time-out to itself (in whole seconds,
  * at least 2: libpq's connect_timeout), and a server that has become read-only is left for one
- * that fits target_session_attrs.
+ * that fits target_session_attrs, every two seconds at the most.
  *
  * Named prepared statements are used; behind a transaction-pooling proxy that proxy must
  * support them (PgBouncer 1.21 and later: max_prepared_statements) and let the start-up
@@ -67,7 +67,7 @@ void pg_set_timeout(struct pg *pg, int64_t timeout_ms);
  * Run n statements as one transaction.
  * RC_OK: ret[i] (where ret is not NULL) holds the rows of statement i, for pg_result_free().
  * RC_UNAVAILABLE: not connected, cut, timed out, or the server cannot at present (sqlstate
- * classes 08, 25, 40, 53, 57 and 55P03).  A cut connection may have committed: statements
+ * classes 08, 25, 40, 53, 57, 58 and 55P03).  A cut connection may have committed: statements
  * must be safe to repeat.
  * RC_CONFLICT: a unique key is taken.  RC_LIMITED: the statement raised MZ429; e->msg is its text.
  * RC_INTERNAL: anything else, with the sqlstate in e->msg.

@@ -1,4 +1,4 @@
-/* What connection.c and run.c share; not for other folders. */
+/* What the files of this folder share; not for other folders. */
 #ifndef MIZAN_PG_PG_IMPL_H
 #define MIZAN_PG_PG_IMPL_H
 
@@ -7,6 +7,10 @@
 #include "pg/pg.h"
 
 #define PG_MAX_PREPARED 64
+#define PG_WHY          200
+
+/* The longest wait between two attempts to connect, less or more up to a half. */
+#define PG_BACKOFF_MAX_MS 1000
 
 struct pg {
 	PGconn *conn;
@@ -15,8 +19,12 @@ struct pg {
 	char *application_name;
 	uint64_t generation; /* counts the connections made */
 	int64_t timeout_ms;
-	int64_t next_attempt; /* clock_ms() before which no connection is tried */
-	int64_t backoff_ms;
+	int64_t connected_at; /* clock_ms() of the present connection */
+	int64_t next_attempt; /* clock_ms() before which no connection is tried; 0: try at once */
+	int64_t backoff_ms;   /* doubles with each attempt that failed; 0: the last one did not */
+	uint64_t lent;        /* for pool.c: pg_generation() when it was lent */
+	bool probing;         /* likewise: it was lent to find out whether the server is back */
+	char why[PG_WHY];     /* what the last attempt that failed met; "" for none */
 	const char *prepared[PG_MAX_PREPARED]; /* by address, in order of preparation */
 	size_t n_prepared;                     /* of these the server has confirmed so many */
 	size_t n_sent; /* and so many were sent within the present pipeline */

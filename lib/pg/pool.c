@@ -3,7 +3,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+
+#include "core/clock.h"
+#include "pg/pg_impl.h"
 
 struct pool {
 	pthread_mutex_t lock;
@@ -12,6 +16,16 @@ struct pool {
 	size_t n_all, n_free;
 	struct pg **all;  /* owned */
 	struct pg **free; /* a stack: the handle used last is the likeliest to be connected */
+
+	/*
+	 * While no connection can be made, one request at a time finds out whether that is over,
+	 * with backoff; the others use what is connected, or are told at once.
+	 */
+	bool away, probing;
+	int64_t next_probe; /* clock_ms() */
+	int64_t backoff_ms;
+	size_t n_serving; /* handles in use that were connected when they were taken */
+	char why[PG_WHY];
 };
 
 enum rc pool_new(struct pool **ret, const char *url, const char *application_name, size_t size,
@@ -58,24 +72,69 @@ void pool_free(struct pool *pool)
 	free(pool);
 }
 
+static bool connected(const struct pg *pg)
+{
+	return pg_generation(pg) != 0;
+}
+
+/* The connected one that was used last, else one to connect; n_free: none that may be had. */
+static size_t choose(const struct pool *pool)
+{
+	for (size_t i = pool->n_free; i-- > 0;)
+		if (connected(pool->free[i]))
+			return i;
+	if (pool->n_free == 0 || (pool->away && (pool->probing || clock_ms() < pool->next_probe)))
+		return pool->n_free;
+	return pool->n_free - 1;
+}
+
+static struct pg *take(struct pool *pool, size_t i)
+{
+	struct pg *pg = pool->free[i];
+
+	memmove(&pool->free[i], &pool->free[i + 1], (--pool->n_free - i) * sizeof(struct pg *));
+	pg->lent = pg_generation(pg);
+	pg->probing = pg->lent == 0 && pool->away;
+	pool->n_serving += pg->lent != 0;
+	pool->probing |= pg->probing;
+	if (pg->lent == 0) {
+		pg->next_attempt = 0; /* waiting is the pool's affair */
+		pg->backoff_ms = pool->backoff_ms;
+	}
+	return pg;
+}
+
+static struct timespec deadline(int64_t ms)
+{
+	struct timespec at;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += ms / 1000;
+	at.tv_nsec += ms % 1000 * 1000000;
+	if (at.tv_nsec >= 1000000000) {
+		at.tv_sec++;
+		at.tv_nsec -= 1000000000;
+	}
+	return at;
+}
+
 enum rc pool_get(struct pool *pool, struct pg **ret, struct err *e)
 {
-	struct timespec until;
+	const struct timespec until = deadline(pool->timeout_ms);
 	enum rc rc = RC_OK;
 	int wait = 0;
+	size_t i;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += pool->timeout_ms / 1000;
-	until.tv_nsec += pool->timeout_ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	(void)pthread_mutex_lock(&pool->lock);
-	while (pool->n_free == 0 && wait != ETIMEDOUT)
+	/* Nobody waits for what does not come back: while it is away only for those that serve. */
+	while ((i = choose(pool)) == pool->n_free && wait != ETIMEDOUT &&
+	       !(pool->away && pool->n_serving == 0))
 		wait = pthread_cond_timedwait(&pool->returned, &pool->lock, &until);
-	if (pool->n_free > 0)
-		*ret = pool->free[--pool->n_free];
+	if (i < pool->n_free)
+		*ret = take(pool, i);
+	else if (pool->away)
+		rc = err_set(e, RC_UNAVAILABLE, "database_unavailable",
+		    "the database cannot be reached: %s", pool->why);
 	else
 		rc = err_set(
 		    e, RC_UNAVAILABLE, "database_busy", "all database connections are in use");
@@ -83,10 +142,30 @@ enum rc pool_get(struct pool *pool, struct pg **ret, struct err *e)
 	return rc;
 }
 
+/* Was there an attempt to connect, and what does it teach? */
+static void learn(struct pool *pool, const struct pg *pg)
+{
+	if (connected(pg) && pg_generation(pg) != pg->lent) {
+		pool->away = false;
+		pool->backoff_ms = 0;
+	} else if (!connected(pg) && pg->next_attempt != 0) {
+		pool->away = true;
+		pool->backoff_ms = pg->backoff_ms;
+		pool->next_probe = pg->next_attempt;
+		memcpy(pool->why, pg->why, sizeof pool->why);
+	}
+}
+
 void pool_put(struct pool *pool, struct pg *pg)
 {
 	(void)pthread_mutex_lock(&pool->lock);
+	learn(pool, pg);
+	pool->n_serving -= pg->lent != 0;
+	pool->probing &= !pg->probing;
 	pool->free[pool->n_free++] = pg;
-	(void)pthread_cond_signal(&pool->returned);
+	if (pool->away && pool->n_serving == 0)
+		(void)pthread_cond_broadcast(&pool->returned);
+	else
+		(void)pthread_cond_signal(&pool->returned);
 	(void)pthread_mutex_unlock(&pool->lock);
 }

@@ -6,6 +6,8 @@
 #include "core/clock.h"
 #include "pg/pg_impl.h"
 
+enum { READ_ONLY_MS = 2000 };
+
 static const char sql_tenant[] = "select set_config('mizan.tenant_id', $1, true)";
 
 static PGresult *pg_res(const struct pg_result *r)
@@ -22,7 +24,7 @@ static enum rc cut(struct pg *pg, struct err *e, const char *how)
 /* Text of these classes is about the server, never about the values of a statement. */
 static bool about_the_server(const char *sqlstate)
 {
-	static const char *const classes[] = { "08", "25", "40", "53", "57" };
+	static const char *const classes[] = { "08", "25", "40", "53", "57", "58" };
 
 	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
 		if (strncmp(sqlstate, classes[i], 2) == 0)
@@ -30,10 +32,14 @@ static bool about_the_server(const char *sqlstate)
 	return strcmp(sqlstate, "55P03") == 0;
 }
 
-/* It went down or became a standby: target_session_attrs is looked at only when connecting. */
-static bool server_changed(const char *sqlstate)
+/*
+ * It went down or became a standby: target_session_attrs is looked at only when connecting.  One
+ * that was read-only from the start is all there is: left once in a while, it still serves reads.
+ */
+static bool server_changed(const struct pg *pg, const char *sqlstate)
 {
-	return strcmp(sqlstate, "25006") == 0 || strncmp(sqlstate, "57P", 3) == 0;
+	return strncmp(sqlstate, "57P", 3) == 0 ||
+	       (strcmp(sqlstate, "25006") == 0 && clock_ms() - pg->connected_at >= READ_ONLY_MS);
 }
 
 static enum rc failure(struct pg *pg, const PGresult *res, struct err *e)
@@ -43,7 +49,7 @@ static enum rc failure(struct pg *pg, const PGresult *res, struct err *e)
 
 	if (state == NULL)
 		return err_set(e, RC_UNAVAILABLE, "database_unavailable", "the connection was cut");
-	pg->doomed = pg->doomed || server_changed(state);
+	pg->doomed = pg->doomed || server_changed(pg, state);
 	if (about_the_server(state))
 		return err_set(e, RC_UNAVAILABLE, "database_unavailable", "sqlstate %s: %s", state,
 		    message != NULL ? message : "");

@@ -7,7 +7,7 @@
 static const char sql_readiness[] = "select schema_version, provider_state, " RFC3339(
     "provider_until") ", key_configured, queue_depth,"
 		      " stuck_count, workers, pilot_switched_on, pilot_used, " RFC3339(
-			  "last_incident_at") " from readiness($1, $2::integer, $3::integer)";
+			  "last_incident_at") ", current_setting('transaction_read_only') = 'on' from readiness($1, $2::integer, $3::integer)";
 
 enum rc readiness_load(struct pg *pg, const char *pilot_tenant, int64_t stuck_minutes,
     int64_t alive_seconds, struct readiness_facts *ret, struct err *e)
@@ -39,6 +39,7 @@ enum rc readiness_load(struct pg *pg, const char *pilot_tenant, int64_t stuck_mi
 		ret->pilot_used = pg_int(res, 0, 8);
 		(void)snprintf(
 		    ret->last_incident_at, sizeof ret->last_incident_at, "%s", pg_text(res, 0, 9));
+		ret->read_only = pg_bool(res, 0, 10);
 	}
 	pg_result_free(res);
 	return rc;

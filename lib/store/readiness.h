@@ -9,6 +9,7 @@
 
 struct readiness_facts {
 	int64_t schema_version;
+	bool read_only;          /* nothing can be written at present */
 	char provider_state[24]; /* ok, rate_limited, unauthorized or quota_exhausted */
 	char provider_until[32]; /* RFC 3339 UTC, or "" */
 	bool key_configured;     /* of the worker heard of last */

@@ -103,29 +103,34 @@ static void test_database_away(void)
 #define DB(level, ms, schema, reason)                                                              \
 	"{\"status\":\"" level "\",\"latency_ms\":" ms ",\"schema_version\":" schema reason "}"
 
+#define REASON(why) ",\"reason\":\"" why "\""
+
 static void test_database(void)
 {
 	static const struct {
 		unsigned line;
 		int64_t ms, schema;
-		bool ready;
+		bool read_only, ready;
 		const char *want;
 	} cases[] = {
-		{ __LINE__, 0, 5, true, DB("ok", "0", "5", "") },
-		{ __LINE__, 100, 5, true, DB("ok", "100", "5", "") },
-		{ __LINE__, 101, 5, true, DB("warning", "101", "5", ",\"reason\":\"slow\"") },
-		{ __LINE__, 500, 5, true, DB("warning", "500", "5", ",\"reason\":\"slow\"") },
-		{ __LINE__, 501, 5, false, DB("error", "501", "5", ",\"reason\":\"slow\"") },
-		{ __LINE__, 5, 4, false, DB("error", "5", "4", ",\"reason\":\"schema_outdated\"") },
-		{ __LINE__, 501, 0, false,
-		    DB("error", "501", "0", ",\"reason\":\"schema_outdated\"") },
-		{ __LINE__, 5, 6, true, DB("ok", "5", "6", "") },
+		{ __LINE__, 0, 5, false, true, DB("ok", "0", "5", "") },
+		{ __LINE__, 100, 5, false, true, DB("ok", "100", "5", "") },
+		{ __LINE__, 101, 5, false, true, DB("warning", "101", "5", REASON("slow")) },
+		{ __LINE__, 500, 5, false, true, DB("warning", "500", "5", REASON("slow")) },
+		{ __LINE__, 501, 5, false, false, DB("error", "501", "5", REASON("slow")) },
+		{ __LINE__, 5, 4, true, false, DB("error", "5", "4", REASON("schema_outdated")) },
+		{ __LINE__, 501, 0, false, false,
+		    DB("error", "501", "0", REASON("schema_outdated")) },
+		{ __LINE__, 5, 6, false, true, DB("ok", "5", "6", "") },
+		{ __LINE__, 5, 5, true, false, DB("error", "5", "5", REASON("read_only")) },
+		{ __LINE__, 501, 5, true, false, DB("error", "501", "5", REASON("read_only")) },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		fine();
 		in.db_latency_ms = cases[i].ms;
 		facts.schema_version = cases[i].schema;
+		facts.read_only = cases[i].read_only;
 		check_report("database", cases[i].want, cases[i].ready, cases[i].line);
 	}
 }

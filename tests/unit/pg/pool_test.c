@@ -2,7 +2,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "unit/database.h"
@@ -130,8 +132,128 @@ static void test_threads(void)
 	pool_free(s.pool);
 }
 
+/* A way to the test database's socket that can be shut: a folder with a link to it, or without. */
+struct door {
+	char folder[32], link[64], socket[200], url[300];
+};
+
+static bool door_make(struct door *d)
+{
+	const char *url = getenv(DB_APP), *host = strstr(url, "host=/");
+
+	*d = (struct door){ .folder = "/tmp/mizan-unit-XXXXXX" };
+	if (host == NULL) {
+		unit_skip("the test database is not on a unix socket");
+		return false;
+	}
+	host += strlen("host=");
+	CU_ASSERT_FATAL(mkdtemp(d->folder) != NULL);
+	(void)snprintf(d->url, sizeof d->url, "%.*s%s", (int)(host - url), url, d->folder);
+	(void)snprintf(d->socket, sizeof d->socket, "%s/.s.PGSQL.5432", host);
+	(void)snprintf(d->link, sizeof d->link, "%s/.s.PGSQL.5432", d->folder);
+	return true;
+}
+
+static void door_open(const struct door *d)
+{
+	CU_ASSERT_FATAL(symlink(d->socket, d->link) == 0);
+}
+
+static void door_close(const struct door *d)
+{
+	CU_ASSERT_FATAL(unlink(d->link) == 0);
+}
+
+static enum rc ask(struct pg *pg)
+{
+	struct pg_query q = { .sql = "select 1", .expect = PG_EXPECT_ONE };
+
+	return pg_run(pg, &q, 1, NULL, NULL);
+}
+
+/* The next handle that the pool gives out within five seconds. */
+static struct pg *wait_for_one(struct pool *pool)
+{
+	int64_t until = clock_ms() + 5000;
+	struct pg *pg = NULL;
+
+	while (pool_get(pool, &pg, NULL) != RC_OK && clock_ms() < until)
+		nap(10);
+	CU_ASSERT_FATAL(pg != NULL);
+	return pg;
+}
+
+/* One at a time finds out whether the server is back; the others are told at once. */
+static void test_away(void)
+{
+	struct pg *one, *other = NULL;
+	struct pool *pool = NULL;
+	struct err e = { .code = "" };
+	struct door door;
+	int64_t before = clock_ms();
+
+	if (!door_make(&door))
+		return;
+	CU_ASSERT_FATAL(pool_new(&pool, door.url, "unit test", 3, 5000, NULL) == RC_OK);
+	for (int i = 0; i < 5; i++) {
+		one = wait_for_one(pool);
+		CU_ASSERT(i == 0 || pool_get(pool, &other, &e) == RC_UNAVAILABLE);
+		CU_ASSERT(ask(one) == RC_UNAVAILABLE);
+		pool_put(pool, one);
+		CU_ASSERT(pool_get(pool, &other, &e) == RC_UNAVAILABLE);
+		CHECK_STR(e.code, "database_unavailable");
+		CU_ASSERT(strstr(e.msg, "No such file") != NULL);
+	}
+	/* Half of 50, 100, 200 and 400 ms, whichever handle it was. */
+	CU_ASSERT(clock_ms() - before >= 375 && clock_ms() - before < 5000);
+	door_open(&door);
+	one = wait_for_one(pool);
+	CU_ASSERT(ask(one) == RC_OK);
+	pool_put(pool, one);
+	/* All are to be had again, at once. */
+	before = clock_ms();
+	one = wait_for_one(pool);
+	CU_ASSERT_FATAL(pool_get(pool, &other, NULL) == RC_OK && ask(other) == RC_OK);
+	CU_ASSERT(clock_ms() - before < 1000);
+	pool_put(pool, one);
+	pool_put(pool, other);
+	door_close(&door);
+	pool_free(pool);
+	(void)rmdir(door.folder);
+}
+
+/* Where no further connection can be made, the ones that stand are used, and waited for. */
+static void test_serving(void)
+{
+	struct late late = { .pool = NULL };
+	struct pg *pg = NULL, *other = NULL;
+	struct door door;
+	pthread_t thread;
+
+	if (!door_make(&door))
+		return;
+	door_open(&door);
+	CU_ASSERT_FATAL(pool_new(&late.pool, door.url, "unit test", 3, 5000, NULL) == RC_OK);
+	CU_ASSERT_FATAL(pool_get(late.pool, &late.pg, NULL) == RC_OK && ask(late.pg) == RC_OK);
+	door_close(&door);
+	CU_ASSERT_FATAL(pool_get(late.pool, &other, NULL) == RC_OK);
+	CU_ASSERT(other != late.pg && ask(other) == RC_UNAVAILABLE);
+	pool_put(late.pool, late.pg);
+	pool_put(late.pool, other);
+	CU_ASSERT_FATAL(pool_get(late.pool, &pg, NULL) == RC_OK && pg == late.pg);
+	CU_ASSERT_FATAL(pthread_create(&thread, NULL, put_late, &late) == 0);
+	CU_ASSERT(pool_get(late.pool, &pg, NULL) == RC_OK && ask(pg) == RC_OK);
+	(void)pthread_join(thread, NULL);
+	CU_ASSERT(pg == late.pg);
+	pool_put(late.pool, pg);
+	pool_free(late.pool);
+	(void)rmdir(door.folder);
+}
+
 const struct unit_test unit_tests[] = {
 	{ "all in use", test_exhaustion },
+	{ "the server is away", test_away },
+	{ "no further connection", test_serving },
 	{ "waiting for one", test_waiting },
 	{ "threads", test_threads },
 	{ NULL, NULL },
