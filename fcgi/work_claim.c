@@ -52,26 +52,35 @@ void work_drop(struct worker *w, struct task *t)
 	free(t);
 }
 
-enum rc work_submit(struct worker *w, struct task *t, int64_t budget, struct err *e)
+/* Start a call for the document with `budget` tokens for its answer. */
+static enum rc submit(struct worker *w, struct task *t, const struct queue_document *doc,
+    int64_t budget, struct err *e)
 {
-	struct queue_document doc = { 0 };
+	const struct openai_document sent = {
+		.bytes = doc->bytes, .len = doc->len, .media_type = doc->media_type
+	};
 	struct buf body = { 0 };
-	enum rc rc = queue_document(w->pg, &t->job, &doc, e);
+	enum rc rc = openai_request_build(&body, &w->settings, &w->frames, &sent, budget, e);
 
 	if (rc != RC_OK)
 		return rc;
-	struct openai_document sent = {
-		.bytes = doc.bytes, .len = doc.len, .media_type = doc.media_type
-	};
-	(void)snprintf(t->document_sha256, sizeof t->document_sha256, "%s", doc.sha256);
-	rc = openai_request_build(&body, &w->settings, &w->frames, &sent, budget, e);
-	queue_document_free(&doc);
-	if (rc != RC_OK)
-		return rc;
+	(void)snprintf(t->document_sha256, sizeof t->document_sha256, "%s", doc->sha256);
 	t->body_bytes = body.len;
 	w->body_bytes += body.len;
 	rc = openai_client_submit(w->client, &body, t, e);
 	buf_free(&body);
+	return rc;
+}
+
+enum rc work_submit(struct worker *w, struct task *t, int64_t budget, struct err *e)
+{
+	const struct queue_job *job = &t->job;
+	struct queue_document doc = { 0 };
+	enum rc rc = queue_documents(w->pg, &job, 1, &doc, e);
+
+	if (rc == RC_OK)
+		rc = submit(w, t, &doc, budget, e);
+	queue_document_free(&doc);
 	return rc;
 }
 
@@ -85,21 +94,43 @@ static void hand_back(struct worker *w, struct task *t, const struct err *why)
 	work_drop(w, t);
 }
 
-static void start(struct worker *w, const struct queue_job *job)
+/* Calls for all of these, at most QUEUE_DOCUMENTS; what fails is handed back. */
+static void call_for(struct worker *w, struct task *tasks[], size_t n)
+{
+	const struct queue_job *jobs[QUEUE_DOCUMENTS] = { 0 };
+	struct queue_document docs[QUEUE_DOCUMENTS] = { 0 };
+	struct err e = { 0 };
+	enum rc fetched, rc;
+
+	for (size_t i = 0; i < n; i++)
+		jobs[i] = &tasks[i]->job;
+	fetched = queue_documents(w->pg, jobs, n, docs, &e);
+	for (size_t i = 0; i < n; i++) {
+		rc = fetched;
+		if (rc == RC_OK)
+			rc = submit(
+			    w, tasks[i], &docs[i], w->app.cfg.openai_max_completion_tokens, &e);
+		queue_document_free(&docs[i]);
+		if (rc != RC_OK)
+			hand_back(w, tasks[i], &e);
+	}
+}
+
+/* NULL: no memory, or it failed already. */
+static struct task *take_on(struct worker *w, const struct queue_job *job)
 {
 	struct task *t = calloc(1, sizeof *t);
-	struct err e = { 0 };
 
 	if (t == NULL)
-		return; /* its lease ends by itself */
+		return NULL; /* its lease ends by itself */
 	t->job = *job;
 	t->next = w->tasks;
 	w->tasks = t;
 	w->n_tasks++;
-	if (t->job.lost_leases >= w->app.cfg.job_max_lost_leases)
-		work_fail(w, t, "worker_lost", "too many workers were lost with this document");
-	else if (work_submit(w, t, w->app.cfg.openai_max_completion_tokens, &e) != RC_OK)
-		hand_back(w, t, &e);
+	if (t->job.lost_leases < w->app.cfg.job_max_lost_leases)
+		return t;
+	work_fail(w, t, "worker_lost", "too many workers were lost with this document");
+	return NULL;
 }
 
 static void skipped(struct worker *w, const struct queue_job *job)
@@ -115,7 +146,8 @@ enum rc work_claim(struct worker *w, struct err *e)
 {
 	size_t limit = (size_t)w->app.cfg.worker_concurrency - w->n_tasks;
 	struct queue_job *jobs = NULL;
-	size_t n = 0;
+	struct task *tasks[QUEUE_DOCUMENTS];
+	size_t n = 0, n_tasks = 0;
 	enum rc rc;
 
 	if (limit > MAX_CLAIM)
@@ -127,11 +159,16 @@ enum rc work_claim(struct worker *w, struct err *e)
 	rc = queue_claim(w->pg, &w->app.cfg, w->id, limit, &jobs, &n, e);
 	if (rc != RC_OK)
 		return rc;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		if (jobs[i].skipped)
 			skipped(w, &jobs[i]);
-		else
-			start(w, &jobs[i]);
+		else if ((tasks[n_tasks] = take_on(w, &jobs[i])) != NULL)
+			n_tasks++;
+		if (n_tasks == QUEUE_DOCUMENTS || (n_tasks > 0 && i + 1 == n)) {
+			call_for(w, tasks, n_tasks);
+			n_tasks = 0;
+		}
+	}
 	w->more = n > 0 && n >= limit;
 	free(jobs);
 	return RC_OK;

@@ -61,6 +61,8 @@ static void result(struct task *t)
 		.error_detail = t->failure != NULL ? t->detail : NULL,
 		.lock = t->record.lock,
 		.invoice_json = t->record.invoice_json,
+		.extraction_json = t->record.extraction_json,
+		.verdict_json = t->record.verdict_json,
 		.if_duplicate_json = t->record.if_duplicate_json,
 	};
 }

@@ -115,15 +115,6 @@ static struct json_object *incident_json(
 	return o;
 }
 
-static void add_judgement(struct json_object *row, const struct quality *q, const struct audit *a,
-    const char *fingerprint)
-{
-	add(row, "score", json_object_new_int(q->score));
-	add(row, "grade", text(quality_grade_name(q->grade)));
-	add(row, "quality", quality_json(q));
-	add(row, "incident", incident_json(q, a, fingerprint));
-}
-
 static void add_audit(struct json_object *row, const struct audit *a)
 {
 	bool compared = a->outcome != AUDIT_FAILED;
@@ -139,52 +130,76 @@ static void add_audit(struct json_object *row, const struct audit *a)
 	add(row, "audit", audit_json(a));
 }
 
-static void add_source(struct json_object *row, const struct record_source *from)
+/* Its text, and its end; NULL: out of memory. */
+static char *as_text(struct json_object *o)
 {
-	add(row, "model", text(from->model));
-	add(row, "extraction_ms", json_object_new_int64(from->extraction_ms));
-}
-
-/* Ends the row and gives its text; NULL: out of memory. */
-static char *as_text(struct json_object *row)
-{
-	const char *s = json_object_to_json_string_ext(
-	    row, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	const char *s = o == NULL ? NULL
+				  : json_object_to_json_string_ext(
+					o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	char *copy = s != NULL ? strdup(s) : NULL;
 
-	(void)json_object_put(row);
+	(void)json_object_put(o);
 	return copy;
 }
 
-static enum rc complete(struct record *r, struct err *e)
+static char *verdict(const struct quality *q, const struct audit *a, const char *fingerprint)
 {
-	if (r->invoice_json != NULL && r->if_duplicate_json != NULL)
+	struct json_object *o = json_object_new_object();
+
+	if (o == NULL)
+		return NULL;
+	add(o, "score", json_object_new_int(q->score));
+	add(o, "grade", text(quality_grade_name(q->grade)));
+	add(o, "quality", quality_json(q));
+	add(o, "incident", incident_json(q, a, fingerprint));
+	return as_text(o);
+}
+
+/* The row so far, with what every record has. */
+static struct json_object *row(
+    const struct audit *a, const struct record_source *from, const char *fingerprint)
+{
+	struct json_object *o = json_object_new_object();
+
+	if (o == NULL)
+		return NULL;
+	add_audit(o, a);
+	add(o, "model", text(from->model));
+	add(o, "extraction_ms", json_object_new_int64(from->extraction_ms));
+	add(o, "fingerprint", text(fingerprint));
+	return o;
+}
+
+static char *read_row(const struct invoice *inv, const struct audit *a,
+    const struct record_source *from, const char *identity, const char *fingerprint)
+{
+	struct json_object *o = row(a, from, fingerprint);
+
+	if (o == NULL)
+		return NULL;
+	add(o, "seller_name", text(inv->seller_name.value));
+	add(o, "seller_tax_id", text(inv->seller_tax_id.value));
+	add(o, "invoice_number", text(inv->invoice_number.value));
+	add(o, "issue_date", text(inv->issue_date.value));
+	add(o, "currency", text(inv->currency.value));
+	add(o, "identity", text(identity));
+	return as_text(o);
+}
+
+static char *extraction(const struct invoice *inv)
+{
+	struct json_object *o = NULL;
+
+	return invoice_to_json(inv, &o, NULL) == RC_OK ? as_text(o) : NULL;
+}
+
+static enum rc complete(struct record *r, bool was_read, struct err *e)
+{
+	if (r->invoice_json != NULL && r->verdict_json != NULL && r->if_duplicate_json != NULL &&
+	    (r->extraction_json != NULL || !was_read))
 		return RC_OK;
 	record_clear(r);
 	return err_no_memory(e);
-}
-
-static char *read_row(const struct invoice *inv, const struct audit *a, const struct quality *q,
-    const struct record_source *from, const char *identity, const char *fingerprint)
-{
-	struct json_object *row = json_object_new_object(), *extraction = NULL;
-
-	if (row == NULL || invoice_to_json(inv, &extraction, NULL) != RC_OK) {
-		(void)json_object_put(row);
-		return NULL;
-	}
-	add_audit(row, a);
-	add_judgement(row, q, a, fingerprint);
-	add_source(row, from);
-	add(row, "seller_name", text(inv->seller_name.value));
-	add(row, "seller_tax_id", text(inv->seller_tax_id.value));
-	add(row, "invoice_number", text(inv->invoice_number.value));
-	add(row, "issue_date", text(inv->issue_date.value));
-	add(row, "currency", text(inv->currency.value));
-	add(row, "identity", text(identity));
-	add(row, "fingerprint", text(fingerprint));
-	add(row, "extraction", extraction);
-	return as_text(row);
 }
 
 enum rc record_read(const struct invoice *inv, const struct thresholds *th,
@@ -206,37 +221,34 @@ enum rc record_read(const struct invoice *inv, const struct thresholds *th,
 	ret->outcome = a.outcome;
 	ret->severity = a.severity;
 	ret->score = q.score;
-	ret->invoice_json = read_row(inv, &a, &q, from, identified ? identity : NULL, fingerprint);
-	ret->if_duplicate_json =
-	    read_row(inv, &a, &if_duplicate, from, identified ? identity : NULL, fingerprint);
-	return complete(ret, e);
+	ret->invoice_json = read_row(inv, &a, from, identified ? identity : NULL, fingerprint);
+	ret->extraction_json = extraction(inv);
+	ret->verdict_json = verdict(&q, &a, fingerprint);
+	ret->if_duplicate_json = verdict(&if_duplicate, &a, fingerprint);
+	return complete(ret, true, e);
 }
 
 enum rc record_failed(
     const char *reason, const struct record_source *from, struct record *ret, struct err *e)
 {
 	const struct audit a = { .outcome = AUDIT_FAILED };
-	struct json_object *row = json_object_new_object();
 	struct quality q;
 
 	*ret = (struct record){ .outcome = AUDIT_FAILED };
-	if (row == NULL)
-		return err_no_memory(e);
 	(void)snprintf(ret->lock, sizeof ret->lock, "%s", from->document_sha256);
 	quality_extraction_failed(reason, &q);
 	ret->score = q.score;
-	add_audit(row, &a);
-	add_judgement(row, &q, &a, ret->lock);
-	add_source(row, from);
-	add(row, "fingerprint", text(ret->lock));
-	ret->invoice_json = as_text(row);
-	ret->if_duplicate_json = ret->invoice_json != NULL ? strdup(ret->invoice_json) : NULL;
-	return complete(ret, e);
+	ret->invoice_json = as_text(row(&a, from, ret->lock));
+	ret->verdict_json = verdict(&q, &a, ret->lock);
+	ret->if_duplicate_json = verdict(&q, &a, ret->lock);
+	return complete(ret, false, e);
 }
 
 void record_clear(struct record *r)
 {
 	free(r->invoice_json);
+	free(r->extraction_json);
+	free(r->verdict_json);
 	free(r->if_duplicate_json);
 	*r = (struct record){ 0 };
 }

@@ -14,12 +14,14 @@
 #include "invoice/quality.h"
 
 struct record {
-	char *invoice_json; /* columns of invoices, and the member `incident`: object or null */
+	char *invoice_json;    /* columns of invoices, but for those of the next two */
+	char *extraction_json; /* column extraction; NULL: nothing was read */
 	/*
-	 * The same for the case that another document holds the same invoice.  Only the database
-	 * knows that, at the moment of writing; so both are judged beforehand.
+	 * The other columns, and the member `incident`: object or null.  They depend on whether
+	 * another document holds the same invoice; only the database knows that, at the moment of
+	 * writing, so both cases are judged beforehand.
 	 */
-	char *if_duplicate_json;
+	char *verdict_json, *if_duplicate_json;
 	char lock[SHA256_TEXT]; /* equal for invoices that must be written one after the other */
 
 	/* For the log: figures and names, no content. */

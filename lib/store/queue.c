@@ -18,8 +18,7 @@ static const char sql_document[] =
     " from documents where tenant_id = $1 and id = $2::uuid";
 
 static const char sql_renew[] =
-    "update jobs set lease_until = clock_timestamp() + make_interval(secs => $2::integer)"
-    " where state = 'RUNNING' and lease_token = any ($1::uuid[])";
+    "select renew_leases($1::text[], $2::uuid[], $3::uuid[], $4::integer)";
 
 static const char sql_release[] =
     "select release_job($1, $2::uuid, $3::uuid, $4::bigint, $5::bigint, $6::bigint, $7, $8, $9::integer)";
@@ -34,7 +33,7 @@ static const char sql_call[] =
 
 static const char sql_finish[] =
     "select done, incident_action, incident, pipeline_total_ms from finish_job($1, $2::uuid, $3::uuid,"
-    " $4, $5, $6, $7, $8::json, $9::json, $10::integer, $11::boolean)";
+    " $4, $5, $6, $7, $8::json, $9::json, $10::json, $11::json, $12::integer, $13::boolean)";
 
 /* Its own transaction, and not waited for on disk: NOTIFY serialises commits. */
 static const char sql_async[] = "select set_config('synchronous_commit', 'off', true)";
@@ -116,25 +115,31 @@ static void copy_bytes(char *to, size_t size, const struct pg_result *res, int c
 	(void)snprintf(to, size, "%.*s", (int)len, from);
 }
 
-enum rc queue_document(
-    struct pg *pg, const struct queue_job *job, struct queue_document *ret, struct err *e)
+enum rc queue_documents(struct pg *pg, const struct queue_job *const jobs[], size_t n,
+    struct queue_document ret[], struct err *e)
 {
-	struct pg_query q = {
-		.sql = sql_document,
-		.tenant = job->tenant_id,
-		.expect = PG_EXPECT_ONE,
-		.binary_result = true,
-		.n = 2,
-		.params = { PG_TEXT(job->tenant_id), PG_TEXT(job->document_id) },
-	};
-	enum rc rc = pg_run(pg, &q, 1, &ret->rows, e);
+	struct pg_query q[QUEUE_DOCUMENTS] = { 0 };
+	struct pg_result *res[QUEUE_DOCUMENTS] = { NULL };
+	enum rc rc;
 
-	if (rc != RC_OK)
-		return rc;
-	ret->bytes = pg_bytes(ret->rows, 0, 0, &ret->len);
-	copy_bytes(ret->media_type, sizeof ret->media_type, ret->rows, 1);
-	copy_bytes(ret->sha256, sizeof ret->sha256, ret->rows, 2);
-	return RC_OK;
+	for (size_t i = 0; i < n; i++)
+		q[i] = (struct pg_query){
+			.sql = sql_document,
+			.tenant = jobs[i]->tenant_id,
+			.expect = PG_EXPECT_ONE,
+			.binary_result = true,
+			.n = 2,
+			.params = { PG_TEXT(jobs[i]->tenant_id), PG_TEXT(jobs[i]->document_id) },
+		};
+	rc = pg_run(pg, q, n, res, e);
+	for (size_t i = 0; rc == RC_OK && i < n; i++) {
+		struct queue_document *d = &ret[i];
+		d->rows = res[i];
+		d->bytes = pg_bytes(d->rows, 0, 0, &d->len);
+		copy_bytes(d->media_type, sizeof d->media_type, d->rows, 1);
+		copy_bytes(d->sha256, sizeof d->sha256, d->rows, 2);
+	}
+	return rc;
 }
 
 void queue_document_free(struct queue_document *d)
@@ -143,7 +148,7 @@ void queue_document_free(struct queue_document *d)
 	*d = (struct queue_document){ 0 };
 }
 
-/* {a,b,c}: the members are UUIDs and channel names, which need no quoting. */
+/* {a,b,c}: the members are UUIDs, tenant ids and channel names, which need no quoting. */
 static void array(struct buf *b, const struct queue_job *const jobs[], size_t n, size_t offset)
 {
 	buf_init(b, n * 80 + 3);
@@ -157,21 +162,26 @@ enum rc queue_renew(struct pg *pg, const struct queue_job *const jobs[], size_t 
     int64_t lease_seconds, struct err *e)
 {
 	char lease[NUMBER_TEXT];
-	struct buf tokens;
+	struct buf tenants, ids, tokens;
 	enum rc rc;
 
+	array(&tenants, jobs, n, offsetof(struct queue_job, tenant_id));
+	array(&ids, jobs, n, offsetof(struct queue_job, id));
 	array(&tokens, jobs, n, offsetof(struct queue_job, lease_token));
-	if (buf_broken(&tokens)) {
+	if (buf_broken(&tenants) || buf_broken(&ids) || buf_broken(&tokens)) {
 		rc = err_no_memory(e);
 	} else {
 		struct pg_query q = {
 			.sql = sql_renew,
-			.expect = PG_EXPECT_NONE,
-			.n = 2,
-			.params = { PG_TEXT(tokens.p), PG_TEXT(number(lease, lease_seconds)) },
+			.expect = PG_EXPECT_ONE,
+			.n = 4,
+			.params = { PG_TEXT(tenants.p), PG_TEXT(ids.p), PG_TEXT(tokens.p),
+			    PG_TEXT(number(lease, lease_seconds)) },
 		};
 		rc = pg_run(pg, &q, 1, NULL, e);
 	}
+	buf_free(&tenants);
+	buf_free(&ids);
 	buf_free(&tokens);
 	return rc;
 }
@@ -302,11 +312,12 @@ static struct pg_query finish_query(
 		.sql = sql_finish,
 		.tenant = r->job->tenant_id,
 		.expect = PG_EXPECT_ONE,
-		.n = 11,
+		.n = 13,
 		.params = { PG_TEXT(r->job->tenant_id), PG_TEXT(r->job->id),
 		    PG_TEXT(r->job->lease_token),
 		    PG_TEXT(r->error_code == NULL ? "SUCCEEDED" : "FAILED"), PG_TEXT(r->error_code),
 		    PG_TEXT(r->error_detail), PG_TEXT(r->lock), PG_TEXT(r->invoice_json),
+		    PG_TEXT(r->extraction_json), PG_TEXT(r->verdict_json),
 		    PG_TEXT(r->if_duplicate_json),
 		    PG_TEXT(pilot ? number(limit, cfg->pilot_max_incidents_per_hour) : NULL),
 		    PG_TEXT(cfg->pilot_enabled ? "true" : "false") },

@@ -42,8 +42,11 @@ struct queue_document {
 	char sha256[65];
 };
 
-enum rc queue_document(struct pg *pg, const struct queue_job *job, struct queue_document *ret,
-    struct err *e) MUST_CHECK;
+enum { QUEUE_DOCUMENTS = 4 /* at a time, as they are all in memory then */ };
+
+/* The documents of n jobs, at most QUEUE_DOCUMENTS: all or none. */
+enum rc queue_documents(struct pg *pg, const struct queue_job *const jobs[], size_t n,
+    struct queue_document ret[], struct err *e) MUST_CHECK;
 void queue_document_free(struct queue_document *d);
 
 /* Extend the leases of n jobs; those that were lost stay lost. */
@@ -85,8 +88,8 @@ struct queue_result {
 	const struct queue_call *call;         /* NULL: none was made */
 	const char *error_code, *error_detail; /* NULL: SUCCEEDED; else FAILED */
 	const char *lock;         /* invoices with equal locks are finished one after the other */
-	const char *invoice_json; /* columns of invoices, and the member `incident` */
-	const char *if_duplicate_json; /* the same for the case that another document holds it */
+	const char *invoice_json; /* columns of invoices; this and the next as in struct record */
+	const char *extraction_json, *verdict_json, *if_duplicate_json;
 
 	/* Filled by queue_finish(): */
 	bool done; /* written, now or by an earlier try; false: the lease was lost, nothing was */

@@ -78,8 +78,17 @@ static inline void jobs_add(const char *tenant, char id[RANDOM_UUID_TEXT])
 		abort();
 }
 
+/* The worker's session forgets where its claims have left off: the next one is a sweep. */
+static inline void jobs_sweep(void)
+{
+	struct pg_query q = { .sql = "select set_config('mizan.next_sweep', '', false)" };
+
+	if (pg_run(db_as(DB_WORKER), &q, 1, NULL, NULL) != RC_OK)
+		abort();
+}
+
 /* Claim at most `limit` jobs into jobs[]; how many came. */
-static inline size_t jobs_claim(const struct config *cfg, size_t limit, struct queue_job jobs[])
+static inline size_t jobs_claim_on(const struct config *cfg, size_t limit, struct queue_job jobs[])
 {
 	struct queue_job *got = NULL;
 	size_t n = 0;
@@ -90,6 +99,13 @@ static inline size_t jobs_claim(const struct config *cfg, size_t limit, struct q
 		jobs[i] = got[i];
 	free(got);
 	return n;
+}
+
+/* The same with a sweep, so that nothing which is due is left out. */
+static inline size_t jobs_claim(const struct config *cfg, size_t limit, struct queue_job jobs[])
+{
+	jobs_sweep();
+	return jobs_claim_on(cfg, limit, jobs);
 }
 
 /* One new job of tenant, claimed. */

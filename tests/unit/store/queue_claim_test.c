@@ -25,6 +25,7 @@ static void test_claimed(void)
 	size_t n = 7;
 
 	start();
+	jobs_sweep();
 	CU_ASSERT(queue_claim(db_as(DB_WORKER), &cfg, "w", 5, &got, &n, NULL) == RC_OK);
 	CU_ASSERT(n == 0 && got == NULL);
 	jobs_add(tenant, id);
@@ -197,10 +198,70 @@ static void test_pilot_off_lost(void)
 	jobs_reset();
 }
 
+static void backdate(const char *id, const char *ago)
+{
+	db_change("update jobs set run_at = clock_timestamp() - $2::interval where id = $1::uuid",
+	    id, ago);
+}
+
+/* A claim looks from where the last one left off; a sweep finds the rest. */
+static void test_where_claims_leave_off(void)
+{
+	char id[4][RANDOM_UUID_TEXT];
+	struct queue_job lost, job;
+
+	start();
+	for (size_t i = 0; i < 4; i++)
+		jobs_add(tenant, id[i]);
+	backdate(id[0], "3 seconds");
+	backdate(id[1], "2 seconds");
+	/* As the limit was reached, what is due after it is still to come. */
+	CU_ASSERT(jobs_claim(&cfg, 1, &job) == 1);
+	CHECK_STR(job.id, id[0]);
+	CU_ASSERT(jobs_claim_on(&cfg, 1, &job) == 1);
+	CHECK_STR(job.id, id[1]);
+	CU_ASSERT(jobs_claim_on(&cfg, 5, (struct queue_job[5]){ 0 }) == 2);
+	/* Visible late by a moment: found at once.  By more: in a sweep, as are lost ones. */
+	jobs_add(tenant, id[0]);
+	backdate(id[0], "150 milliseconds");
+	CU_ASSERT(jobs_claim_on(&cfg, 5, &job) == 1);
+	lost = job;
+	jobs_expire(lost.id);
+	jobs_add(tenant, id[1]);
+	backdate(id[1], "1 second");
+	CU_ASSERT(jobs_claim_on(&cfg, 5, &job) == 0);
+	CU_ASSERT(jobs_claim(&cfg, 1, &job) == 1);
+	CHECK_STR(job.id, lost.id);
+	/* Lost ones took all places of that sweep: it tells nothing about the queue. */
+	CU_ASSERT(jobs_claim_on(&cfg, 1, &job) == 1);
+	CHECK_STR(job.id, id[1]);
+	jobs_reset();
+}
+
+/* Every so often a claim is a sweep by itself: a third of the lease, here. */
+static void test_sweep(void)
+{
+	char id[RANDOM_UUID_TEXT];
+	struct queue_job job;
+	int tries = 0;
+
+	start();
+	cfg.job_lease_seconds = 1;
+	CU_ASSERT(jobs_claim(&cfg, 1, &job) == 0);
+	jobs_add(tenant, id);
+	backdate(id, "1 minute");
+	while (jobs_claim_on(&cfg, 1, &job) == 0 && tries++ < 300)
+		(void)poll(NULL, 0, 10);
+	CU_ASSERT(tries > 0 && tries < 300);
+	CHECK_STR(job.id, id);
+	jobs_reset();
+}
+
 static void test_documents(void)
 {
 	char other[DB_TENANT], id[RANDOM_UUID_TEXT];
 	struct queue_job jobs[2];
+	const struct queue_job *const both[] = { &jobs[0], &jobs[1] };
 	struct queue_document docs[2] = { { .rows = NULL } };
 	struct err e = { .code = "" };
 
@@ -209,9 +270,7 @@ static void test_documents(void)
 	CU_ASSERT_FATAL(jobs_accept(db_as(DB_APP), tenant, "first", 0, id, NULL) == RC_OK);
 	CU_ASSERT_FATAL(jobs_accept(db_as(DB_APP), other, "second one", 0, id, NULL) == RC_OK);
 	CU_ASSERT_FATAL(jobs_claim(&cfg, 1, &jobs[0]) == 1 && jobs_claim(&cfg, 1, &jobs[1]) == 1);
-	for (size_t i = 0; i < 2; i++)
-		CU_ASSERT_FATAL(
-		    queue_document(db_as(DB_WORKER), &jobs[i], &docs[i], NULL) == RC_OK);
+	CU_ASSERT_FATAL(queue_documents(db_as(DB_WORKER), both, 2, docs, NULL) == RC_OK);
 	CU_ASSERT(docs[0].len == 5 && memcmp(docs[0].bytes, "first", 5) == 0);
 	CU_ASSERT(docs[1].len == 10 && memcmp(docs[1].bytes, "second one", 10) == 0);
 	CHECK_STR(docs[0].media_type, "application/pdf");
@@ -220,10 +279,11 @@ static void test_documents(void)
 	queue_document_free(&docs[0]);
 	queue_document_free(&docs[1]);
 	queue_document_free(&docs[1]);
-	/* Under another tenant there is no such document. */
+	/* Under another tenant there is no such document; then none is given. */
 	(void)snprintf(jobs[0].tenant_id, sizeof jobs[0].tenant_id, "%s", other);
-	CU_ASSERT(queue_document(db_as(DB_WORKER), &jobs[0], docs, &e) == RC_INTERNAL);
+	CU_ASSERT(queue_documents(db_as(DB_WORKER), both, 2, docs, &e) == RC_INTERNAL);
 	CHECK_STR(e.code, "unexpected_rows");
+	CU_ASSERT(docs[0].rows == NULL && docs[1].rows == NULL);
 	jobs_reset();
 }
 
@@ -293,6 +353,8 @@ const struct unit_test unit_tests[] = {
 	{ "workers at once", test_at_once },
 	{ "the pilot is off", test_pilot_off },
 	{ "the pilot is off and a worker died", test_pilot_off_lost },
+	{ "where claims leave off", test_where_claims_leave_off },
+	{ "a sweep", test_sweep },
 	{ "documents", test_documents },
 	{ "announce, listen, notify", test_notify },
 	{ "a claim is noted", test_claimed_at },

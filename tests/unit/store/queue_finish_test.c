@@ -320,7 +320,7 @@ static void test_all_or_nothing(void)
 		r[i] = ending(&e[i], &jobs[i], NULL, "f1", "TOTALS");
 		r[i]->call = i == 1 ? NULL : &call;
 	}
-	r[2]->invoice_json = "{\"outcome\":\"guessed\",\"incident\":null}";
+	r[2]->invoice_json = "{\"outcome\":\"guessed\"}";
 	CU_ASSERT(finish(r, 3, &err) == RC_INTERNAL);
 	CHECK_STR(err.code, "database_error");
 	for (size_t i = 0; i < 3; i++)

@@ -123,7 +123,8 @@ static void test_fencing(void)
 	struct queue_result result = { .job = &old,
 		.call = &call,
 		.lock = "l",
-		.invoice_json = "{\"incident\":null}",
+		.invoice_json = "{}",
+		.verdict_json = "{\"incident\":null}",
 		.if_duplicate_json = "{}",
 		.done = true };
 	struct queue_result *results[] = { &result };

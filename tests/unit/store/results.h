@@ -8,43 +8,53 @@
 /* A job's end; ending_free() it. */
 struct ending {
 	struct queue_result result;
-	struct buf row, if_duplicate;
+	struct buf row, verdict, if_duplicate;
 };
 
-/* The row of an invoice with identity (NULL: none) and an incident of category (NULL: none). */
-static inline void ending_row(struct buf *row, const char *grade, const char *identity,
-    const char *fingerprint, const char *category)
+/* The row of an invoice with identity (NULL: none). */
+static inline void ending_row(struct buf *row, const char *identity, const char *fingerprint)
 {
 	buf_init(row, 2000);
 	buf_addf(row,
 	    "{\"outcome\":\"mismatch\",\"severity\":\"S2\",\"ocr_suspect\":true,\"action_class\":"
 	    "\"VERIFY_OCR\",\"stated\":118.5,\"computed\":-0.1,\"delta\":118.6,\"ratio\":1.0008,"
-	    "\"audit\":{\"a\":1},\"score\":75,\"grade\":\"%s\",\"quality\":{},\"model\":\"m-1\","
-	    "\"extraction_ms\":77,\"issue_date\":\"2026-02-03\",\"extraction\":{\"x\":[1.10]},"
-	    "\"fingerprint\":\"%s\"",
-	    grade, fingerprint);
+	    "\"audit\":{\"a\":1},\"model\":\"m-1\",\"extraction_ms\":77,\"issue_date\":"
+	    "\"2026-02-03\",\"fingerprint\":\"%s\"",
+	    fingerprint);
 	if (identity != NULL)
 		buf_addf(row, ",\"identity\":\"%s\"", identity);
+	buf_adds(row, "}");
+}
+
+/* A verdict with an incident of category (NULL: none). */
+static inline void ending_verdict(
+    struct buf *verdict, const char *grade, const char *fingerprint, const char *category)
+{
+	buf_init(verdict, 2000);
+	buf_addf(verdict, "{\"score\":75,\"grade\":\"%s\",\"quality\":{}", grade);
 	if (category != NULL)
-		buf_addf(row,
+		buf_addf(verdict,
 		    ",\"incident\":{\"category\":\"%s\",\"severity\":\"S2\",\"primary_flag\":"
 		    "\"INVOICE_TOTAL_MISMATCH\",\"secondary_flags\":[\"TAX_MISMATCH\","
 		    "\"LOW_CONFIDENCE\"],\"action_class\":\"VERIFY_OCR\",\"fingerprint\":\"%s\"}",
 		    category, fingerprint);
 	else
-		buf_adds(row, ",\"incident\":null");
-	buf_adds(row, "}");
+		buf_adds(verdict, ",\"incident\":null");
+	buf_adds(verdict, "}");
 }
 
-/* The other row, for duplicates, has the grade BAD and an incident "DUPLICATE". */
+/* The other verdict, for duplicates, has the grade BAD and an incident "DUPLICATE". */
 static inline struct queue_result *ending(struct ending *e, const struct queue_job *job,
     const char *identity, const char *fingerprint, const char *category)
 {
-	ending_row(&e->row, "CHECK", identity, fingerprint, category);
-	ending_row(&e->if_duplicate, "BAD", identity, fingerprint, "DUPLICATE");
+	ending_row(&e->row, identity, fingerprint);
+	ending_verdict(&e->verdict, "CHECK", fingerprint, category);
+	ending_verdict(&e->if_duplicate, "BAD", fingerprint, "DUPLICATE");
 	e->result = (struct queue_result){ .job = job,
 		.lock = identity != NULL ? identity : fingerprint,
 		.invoice_json = buf_str(&e->row),
+		.extraction_json = "{\"x\":[1.10]}",
+		.verdict_json = buf_str(&e->verdict),
 		.if_duplicate_json = buf_str(&e->if_duplicate) };
 	return &e->result;
 }
@@ -52,6 +62,7 @@ static inline struct queue_result *ending(struct ending *e, const struct queue_j
 static inline void ending_free(struct ending *e)
 {
 	buf_free(&e->row);
+	buf_free(&e->verdict);
 	buf_free(&e->if_duplicate);
 }
 
