@@ -1,5 +1,10 @@
 #include "job_json.h"
 
+#include <stdint.h>
+#include <string.h>
+
+#include <json-c/printbuf.h>
+
 static void add(struct json_object *to, const char *name, struct json_object *value)
 {
 	(void)json_object_object_add(to, name, value);
@@ -10,10 +15,23 @@ static struct json_object *text(const char *s)
 	return s != NULL ? json_object_new_string(s) : NULL;
 }
 
-/* JSON that the database holds, as it is; NULL stays null. */
-static struct json_object *parsed(const char *json)
+static int write_stored(struct json_object *o, struct printbuf *out, int level, int flags)
 {
-	return json != NULL ? json_tokener_parse(json) : NULL;
+	const char *json = json_object_get_userdata(o);
+
+	(void)level;
+	(void)flags;
+	return printbuf_memappend(out, json, (int)strlen(json));
+}
+
+/* JSON that the database holds, written as it is and not looked into; NULL stays null. */
+static struct json_object *stored(const char *json)
+{
+	struct json_object *o = json != NULL ? json_object_new_boolean(false) : NULL;
+
+	if (o != NULL)
+		json_object_set_serializer(o, write_stored, (char *)(uintptr_t)json, NULL);
+	return o;
 }
 
 static struct json_object *milliseconds(bool known, int64_t ms)
@@ -66,10 +84,10 @@ struct json_object *job_json(const struct job *job, bool duplicate)
 	add(o, "trace_id", text(job->trace_id));
 	add(o, "duplicate", json_object_new_boolean(duplicate));
 	add(o, "document", document(job));
-	add(o, "extraction", parsed(job->extraction_json));
-	add(o, "audit", parsed(job->audit_json));
-	add(o, "quality", parsed(job->quality_json));
-	add(o, "incident", parsed(job->incident_json));
+	add(o, "extraction", stored(job->extraction_json));
+	add(o, "audit", stored(job->audit_json));
+	add(o, "quality", stored(job->quality_json));
+	add(o, "incident", stored(job->incident_json));
 	add(o, "incident_skipped", text(job->incident_skipped));
 	add(o, "timings", timings(job));
 	add(o, "model", text(job->model));

@@ -8,7 +8,7 @@
 
 #include "store/job.h"
 
-/* The caller's to json_object_put(); NULL: out of memory. */
+/* The caller's to json_object_put(), before job goes: it borrows from it.  NULL: out of memory. */
 struct json_object *job_json(const struct job *job, bool duplicate);
 
 #endif
