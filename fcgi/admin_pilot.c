@@ -5,27 +5,26 @@
 #include <string.h>
 
 #include "admin.h"
+#include "core/json_read.h"
 #include "core/log.h"
 #include "store/pilot.h"
 
 enum { MAX_BODY = 4096 };
 
-static struct json_object *pilot_json(const struct config *cfg, const struct pilot_switch *sw)
+static void respond(
+    struct http_response *rs, const struct config *cfg, const struct pilot_switch *sw)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_writer w = http_json(rs, 200);
 
-	if (o == NULL)
-		return NULL;
-	(void)json_object_object_add(
-	    o, "enabled", json_object_new_boolean(cfg->pilot_enabled && sw->enabled));
-	(void)json_object_object_add(o, "tenant_id", json_object_new_string(cfg->pilot_tenant_id));
-	(void)json_object_object_add(
-	    o, "environment_enabled", json_object_new_boolean(cfg->pilot_enabled));
-	(void)json_object_object_add(o, "switch_enabled", json_object_new_boolean(sw->enabled));
-	(void)json_object_object_add(o, "reason", json_object_new_string(sw->reason));
-	(void)json_object_object_add(o, "changed_by", json_object_new_string(sw->changed_by));
-	(void)json_object_object_add(o, "changed_at", json_object_new_string(sw->changed_at));
-	return o;
+	json_write_object(&w, NULL);
+	json_write_bool(&w, "enabled", cfg->pilot_enabled && sw->enabled);
+	json_write_text(&w, "tenant_id", cfg->pilot_tenant_id);
+	json_write_bool(&w, "environment_enabled", cfg->pilot_enabled);
+	json_write_bool(&w, "switch_enabled", sw->enabled);
+	json_write_text(&w, "reason", sw->reason);
+	json_write_text(&w, "changed_by", sw->changed_by);
+	json_write_text(&w, "changed_at", sw->changed_at);
+	json_write_object_end(&w);
 }
 
 static enum rc may_touch(const struct route_context *cx, struct err *e)
@@ -52,7 +51,7 @@ enum rc admin_pilot_get(struct route_context *cx, struct err *e)
 	rc = pilot_get(pg, &sw, e);
 	pool_put(app->pool, pg);
 	if (rc == RC_OK)
-		http_response_json(cx->rs, 200, pilot_json(&app->cfg, &sw));
+		respond(cx->rs, &app->cfg, &sw);
 	return rc;
 }
 
@@ -84,17 +83,13 @@ static enum rc read_switch(
 
 static enum rc parse(const struct http_request *rq, struct json_object **ret, struct err *e)
 {
-	struct json_tokener *tok;
+	struct err why = { .rc = RC_OK };
+	enum rc rc;
 
 	if (rq->body == NULL || rq->body_len > MAX_BODY)
 		return invalid(e, "the body must be a small JSON object");
-	tok = json_tokener_new_ex(4);
-	if (tok == NULL)
-		return err_no_memory(e);
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	*ret = json_tokener_parse_ex(tok, rq->body, (int)rq->body_len);
-	json_tokener_free(tok);
-	return *ret != NULL ? RC_OK : invalid(e, "the body is not JSON");
+	rc = json_read(rq->body, rq->body_len, ret, &why);
+	return rc == RC_INVALID ? invalid(e, why.msg) : rc == RC_OK ? RC_OK : err_no_memory(e);
 }
 
 static enum rc flip(struct route_context *cx, bool enabled, const char *reason, struct err *e)
@@ -118,7 +113,7 @@ static enum rc flip(struct route_context *cx, bool enabled, const char *reason, 
 		return rc;
 	log_event(
 	    LOG_WARN_LEVEL, "pilot.switch", fields, "pilot switched %s", enabled ? "on" : "off");
-	http_response_json(cx->rs, 200, pilot_json(&app->cfg, &sw));
+	respond(cx->rs, &app->cfg, &sw);
 	return RC_OK;
 }
 

@@ -71,9 +71,10 @@ static int read_command_line(
 static bool load_config(struct app *app, bool check_only)
 {
 	struct buf problems, json;
+	char room[8 << 10];
 	bool ok;
 
-	buf_init(&problems, 8 << 10);
+	buf_init_fixed(&problems, room, sizeof room);
 	ok = config_load(&app->cfg, NULL, NULL, &problems) == RC_OK;
 	if (!ok) {
 		(void)fprintf(
@@ -81,15 +82,16 @@ static bool load_config(struct app *app, bool check_only)
 		if (!check_only)
 			log_error(
 			    "config.invalid", "Config validation failed: %s", buf_str(&problems));
-	}
-	buf_free(&problems);
-	if (!ok)
 		return false;
+	}
 	buf_init(&json, 64 << 10);
 	ok = config_json(&app->cfg, &json, NULL) == RC_OK &&
 	     config_hash(&app->cfg, app->config_hash, NULL) == RC_OK;
 	app->config_json = buf_detach(&json);
-	return ok && app->config_json != NULL;
+	ok = ok && app->config_json != NULL;
+	if (!ok)
+		log_error("start.failed", "out of memory");
+	return ok;
 }
 
 /* The run-time half is asked once; a database that is not there yet stops nothing. */
@@ -150,6 +152,7 @@ int app_start(struct app *app, const char *process, const char *summary, int arg
 	}
 	if (pool_new(&app->pool, app->cfg.database_url, process, (size_t)app->cfg.db_pool_size,
 		app->cfg.db_timeout_ms, NULL) != RC_OK) {
+		log_error("start.failed", "out of memory");
 		app_stop(app);
 		return EXIT_FAILURE;
 	}

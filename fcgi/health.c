@@ -19,7 +19,8 @@ struct health {
 	struct app app;           /* first: see app.h */
 	pthread_mutex_t checking; /* held by the one who asks the database */
 	pthread_mutex_t lock;     /* the report */
-	struct buf report;
+	struct buf report;        /* in room: a want of memory is no want of a report */
+	char room[MAX_REPORT];
 	bool ready;
 	int64_t checked_at; /* clock_ms(); 0: never */
 	bool database_away; /* under checking */
@@ -27,12 +28,12 @@ struct health {
 
 static enum rc health_get(struct route_context *cx, struct err *e)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_writer w = http_json(cx->rs, 200);
 
 	(void)e;
-	if (o != NULL)
-		(void)json_object_object_add(o, "status", json_object_new_string("ok"));
-	http_response_json(cx->rs, 200, o);
+	json_write_object(&w, NULL);
+	json_write_text(&w, "status", "ok");
+	json_write_object_end(&w);
 	return RC_OK;
 }
 
@@ -56,19 +57,14 @@ static bool ask_database(struct health *h, struct readiness_facts *facts, int64_
 	return rc == RC_OK;
 }
 
-static void publish(struct health *h, struct json_object *doc, bool ready)
+static void publish(struct health *h, const struct buf *doc, bool ready)
 {
-	const char *text = json_object_to_json_string_ext(
-	    doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-
-	if (text == NULL)
-		return;
 	(void)pthread_mutex_lock(&h->lock);
 	if (ready != h->ready || h->checked_at == 0)
 		log_event(ready ? LOG_INFO_LEVEL : LOG_ERROR_LEVEL,
-		    ready ? "ready.yes" : "ready.no", NULL, "%s", text);
+		    ready ? "ready.yes" : "ready.no", NULL, "%s", buf_str(doc));
 	buf_clear(&h->report);
-	buf_adds(&h->report, text);
+	buf_add(&h->report, doc->p, doc->len);
 	h->ready = ready;
 	h->checked_at = clock_ms();
 	(void)pthread_mutex_unlock(&h->lock);
@@ -83,16 +79,17 @@ static void check_now(struct health *h)
 		.build_id = build_id(),
 		.schema_version = build_schema_version(),
 	};
-	char now[CLOCK_TEXT];
-	struct json_object *doc;
+	char now[CLOCK_TEXT], room[MAX_REPORT];
+	struct buf doc;
+	struct json_writer w = { .out = &doc };
 	bool ready;
 
 	in.facts = ask_database(h, &facts, &in.db_latency_ms) ? &facts : NULL;
 	clock_rfc3339(now);
 	in.timestamp = now;
-	doc = ready_report(&in, &ready);
-	publish(h, doc, ready);
-	(void)json_object_put(doc);
+	buf_init_fixed(&doc, room, sizeof room);
+	ready = ready_report(&w, &in);
+	publish(h, &doc, ready);
 }
 
 static int64_t age(struct health *h)
@@ -128,7 +125,7 @@ static enum rc ready_get(struct route_context *cx, struct err *e)
 	refresh(h);
 	(void)pthread_mutex_lock(&h->lock);
 	buf_add(&cx->rs->body, h->report.p, h->report.len);
-	cx->rs->status = h->ready && !buf_broken(&h->report) ? 200 : 503;
+	cx->rs->status = h->ready ? 200 : 503;
 	(void)pthread_mutex_unlock(&h->lock);
 	return RC_OK;
 }
@@ -147,9 +144,8 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	buf_init(&h.report, MAX_REPORT);
+	buf_init_fixed(&h.report, h.room, sizeof h.room);
 	status = app_serve(&h.app, routes, sizeof routes / sizeof routes[0], THREADS, NULL);
-	buf_free(&h.report);
 	app_stop(&h.app);
 	return status;
 }

@@ -20,6 +20,7 @@ enum rc job_get(struct route_context *cx, struct err *e)
 {
 	struct app *app = cx->app;
 	struct job job = { 0 };
+	struct json_writer w;
 	struct pg *pg;
 	enum rc rc;
 
@@ -34,7 +35,8 @@ enum rc job_get(struct route_context *cx, struct err *e)
 		return rc;
 	if (!job_ended(&job))
 		http_response_header(cx->rs, "Retry-After", "1");
-	http_response_json(cx->rs, 200, job_json(&job, false));
+	w = http_json(cx->rs, 200);
+	job_json(&w, &job, false);
 	job_free(&job);
 	return RC_OK;
 }

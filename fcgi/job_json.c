@@ -1,96 +1,60 @@
 #include "job_json.h"
 
-#include <stdint.h>
-#include <string.h>
-
-#include <json-c/printbuf.h>
-
-static void add(struct json_object *to, const char *name, struct json_object *value)
+static void document(struct json_writer *w, const struct job *job)
 {
-	(void)json_object_object_add(to, name, value);
+	json_write_object(w, "document");
+	json_write_text(w, "sha256", job->sha256);
+	json_write_text(w, "media_type", job->media_type);
+	json_write_int(w, "bytes", job->bytes);
+	json_write_text(w, "filename", job->filename);
+	json_write_object_end(w);
 }
 
-static struct json_object *text(const char *s)
+static void milliseconds(struct json_writer *w, const char *name, bool known, int64_t ms)
 {
-	return s != NULL ? json_object_new_string(s) : NULL;
+	if (known)
+		json_write_int(w, name, ms);
+	else
+		json_write_null(w, name);
 }
 
-static int write_stored(struct json_object *o, struct printbuf *out, int level, int flags)
+static void timings(struct json_writer *w, const struct job *job)
 {
-	const char *json = json_object_get_userdata(o);
-
-	(void)level;
-	(void)flags;
-	return printbuf_memappend(out, json, (int)strlen(json));
+	json_write_object(w, "timings");
+	milliseconds(w, "queue_ms", job->has_invoice, job->queue_ms);
+	milliseconds(w, "extraction_ms", job->has_invoice, job->extraction_ms);
+	milliseconds(w, "pipeline_total_ms", job->has_invoice, job->pipeline_total_ms);
+	json_write_object_end(w);
 }
 
-/* JSON that the database holds, written as it is and not looked into; NULL stays null. */
-static struct json_object *stored(const char *json)
+static void error(struct json_writer *w, const struct job *job)
 {
-	struct json_object *o = json != NULL ? json_object_new_boolean(false) : NULL;
-
-	if (o != NULL)
-		json_object_set_serializer(o, write_stored, (char *)(uintptr_t)json, NULL);
-	return o;
+	if (job->error_code == NULL) {
+		json_write_null(w, "error");
+		return;
+	}
+	json_write_object(w, "error");
+	json_write_text(w, "code", job->error_code);
+	json_write_text(w, "detail", job->error_detail);
+	json_write_object_end(w);
 }
 
-static struct json_object *milliseconds(bool known, int64_t ms)
+void job_json(struct json_writer *w, const struct job *job, bool duplicate)
 {
-	return known ? json_object_new_int64(ms) : NULL;
-}
-
-static struct json_object *document(const struct job *job)
-{
-	struct json_object *o = json_object_new_object();
-
-	add(o, "sha256", text(job->sha256));
-	add(o, "media_type", text(job->media_type));
-	add(o, "bytes", json_object_new_int64(job->bytes));
-	add(o, "filename", text(job->filename));
-	return o;
-}
-
-static struct json_object *timings(const struct job *job)
-{
-	struct json_object *o = json_object_new_object();
-
-	add(o, "queue_ms", milliseconds(job->has_invoice, job->queue_ms));
-	add(o, "extraction_ms", milliseconds(job->has_invoice, job->extraction_ms));
-	add(o, "pipeline_total_ms", milliseconds(job->has_invoice, job->pipeline_total_ms));
-	return o;
-}
-
-static struct json_object *error(const struct job *job)
-{
-	struct json_object *o;
-
-	if (job->error_code == NULL)
-		return NULL;
-	o = json_object_new_object();
-	add(o, "code", text(job->error_code));
-	add(o, "detail", text(job->error_detail));
-	return o;
-}
-
-struct json_object *job_json(const struct job *job, bool duplicate)
-{
-	struct json_object *o = json_object_new_object();
-
-	if (o == NULL)
-		return NULL;
-	add(o, "job_id", text(job->id));
-	add(o, "tenant_id", text(job->tenant_id));
-	add(o, "status", text(job->state));
-	add(o, "trace_id", text(job->trace_id));
-	add(o, "duplicate", json_object_new_boolean(duplicate));
-	add(o, "document", document(job));
-	add(o, "extraction", stored(job->extraction_json));
-	add(o, "audit", stored(job->audit_json));
-	add(o, "quality", stored(job->quality_json));
-	add(o, "incident", stored(job->incident_json));
-	add(o, "incident_skipped", text(job->incident_skipped));
-	add(o, "timings", timings(job));
-	add(o, "model", text(job->model));
-	add(o, "error", error(job));
-	return o;
+	json_write_object(w, NULL);
+	json_write_text(w, "job_id", job->id);
+	json_write_text(w, "tenant_id", job->tenant_id);
+	json_write_text(w, "status", job->state);
+	json_write_text(w, "trace_id", job->trace_id);
+	json_write_bool(w, "duplicate", duplicate);
+	document(w, job);
+	json_write_raw(w, "extraction", job->extraction_json);
+	json_write_raw(w, "audit", job->audit_json);
+	json_write_raw(w, "quality", job->quality_json);
+	json_write_raw(w, "incident", job->incident_json);
+	json_write_text(w, "incident_skipped", job->incident_skipped);
+	timings(w, job);
+	json_write_text(w, "model", job->model);
+	error(w, job);
+	json_write_object_end(w);
 }

@@ -4,11 +4,9 @@
 
 #include <stdbool.h>
 
-#include <json-c/json.h>
-
+#include "core/json_write.h"
 #include "store/job.h"
 
-/* The caller's to json_object_put(), before job goes: it borrows from it.  NULL: out of memory. */
-struct json_object *job_json(const struct job *job, bool duplicate);
+void job_json(struct json_writer *w, const struct job *job, bool duplicate);
 
 #endif

@@ -94,9 +94,11 @@ static enum rc read_stream(FCGX_Stream *in, size_t max, struct body *b, struct e
 	buf_init(&b->read, max);
 	while ((n = FCGX_GetStr(chunk, sizeof chunk, in)) > 0)
 		buf_add(&b->read, chunk, (size_t)n);
-	if (buf_broken(&b->read))
+	if (buf_full(&b->read))
 		return err_set(
 		    e, RC_INVALID, "file_too_large", "the request body is over %zu bytes", max);
+	if (buf_broken(&b->read))
+		return err_no_memory(e);
 	b->p = b->read.p;
 	b->len = b->read.len;
 	return RC_OK;

@@ -220,11 +220,13 @@ static void respond(struct upload *u, const struct job *job)
 {
 	struct http_response *rs = u->cx->rs;
 	bool ended = job_ended(job);
+	struct json_writer w;
 
 	http_response_header(rs, "Location", "/jobs/%s", job->id);
 	if (!ended)
 		http_response_header(rs, "Retry-After", "1");
-	http_response_json(rs, ended ? 200 : 202, job_json(job, u->accepted.duplicate));
+	w = http_json(rs, ended ? 200 : 202);
+	job_json(&w, job, u->accepted.duplicate);
 }
 
 /* After the request, so that one which the front door sends twice stays one job. */

@@ -180,7 +180,7 @@ static enum rc leave(struct worker *w, size_t *ret_n)
 {
 	const struct queue_job **jobs = calloc(w->n_tasks + 1, sizeof *jobs);
 	size_t n = 0;
-	enum rc rc = jobs == NULL ? RC_INTERNAL : RC_OK;
+	enum rc rc = jobs == NULL ? RC_UNAVAILABLE : RC_OK;
 
 	for (struct task *t = w->tasks; rc == RC_OK && t != NULL; t = t->next)
 		jobs[n++] = &t->job;

@@ -12,6 +12,12 @@ void buf_init(struct buf *b, size_t max)
 	*b = (struct buf){ .max = max };
 }
 
+void buf_init_fixed(struct buf *b, char *room, size_t size)
+{
+	*b = (struct buf){ .p = room, .cap = size, .max = size - 1, .fixed = true };
+	room[0] = '\0';
+}
+
 char *buf_reserve(struct buf *b, size_t n)
 {
 	size_t cap = b->cap < MIN_CAP ? MIN_CAP : b->cap;
@@ -19,7 +25,7 @@ char *buf_reserve(struct buf *b, size_t n)
 	if (b->broken)
 		return NULL;
 	if (n > b->max - b->len) {
-		b->broken = true;
+		b->broken = b->full = true;
 		return NULL;
 	}
 	while (cap < b->len + n + 1)
@@ -79,6 +85,11 @@ bool buf_broken(const struct buf *b)
 	return b->broken;
 }
 
+bool buf_full(const struct buf *b)
+{
+	return b->full;
+}
+
 const char *buf_str(const struct buf *b)
 {
 	return b->p != NULL ? b->p : "";
@@ -87,7 +98,7 @@ const char *buf_str(const struct buf *b)
 void buf_clear(struct buf *b)
 {
 	b->len = 0;
-	b->broken = false;
+	b->broken = b->full = false;
 	if (b->p != NULL)
 		b->p[0] = '\0';
 }
@@ -104,6 +115,7 @@ char *buf_detach(struct buf *b)
 
 void buf_free(struct buf *b)
 {
-	free(b->p);
+	if (!b->fixed)
+		free(b->p);
 	buf_init(b, b->max);
 }

@@ -1,12 +1,12 @@
 #include "core/config.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include <json-c/json.h>
-
+#include "core/json_write.h"
 #include "core/sha256.h"
 #include "core/tenant_id.h"
 
@@ -151,17 +151,25 @@ static void set(
     struct config *cfg, const struct config_key *k, const char *text, struct buf *problems)
 {
 	const long long one = k->type == CONFIG_DECIMAL ? CONFIG_DECIMAL_ONE : 1;
+	char room[400], **string;
 	struct buf b;
 	int64_t v = 0;
 	bool ok = true, in_range = true;
 
+	buf_init_fixed(&b, room, sizeof room);
 	switch (k->type) {
 	case CONFIG_STRING:
 		ok = printable(text);
-		*(char **)member(cfg, k) = ok ? strdup(text) : NULL;
+		string = member(cfg, k);
+		*string = ok ? strdup(text) : NULL;
+		if (!ok)
+			buf_addf(&b, "%s must be printable ASCII", k->name);
+		else if (*string == NULL)
+			buf_addf(&b, "%s: out of memory", k->name);
 		break;
 	case CONFIG_BOOL:
-		ok = parse_bool(text, member(cfg, k));
+		if (!parse_bool(text, member(cfg, k)))
+			buf_addf(&b, "%s must be true or false", k->name);
 		break;
 	case CONFIG_INT:
 	case CONFIG_DECIMAL:
@@ -169,22 +177,17 @@ static void set(
 		in_range = v >= k->min && v <= k->max;
 		if (ok && in_range)
 			*(int64_t *)member(cfg, k) = v;
+		else if (ok)
+			buf_addf(&b, "%s must be from %lld to %lld", k->name, k->min / one,
+			    k->max / one);
+		else
+			buf_addf(&b, "%s must be a %s", k->name,
+			    k->type == CONFIG_INT ? "whole number"
+						  : "number with at most four decimals");
 		break;
 	}
-	if (ok && in_range)
-		return;
-	buf_init(&b, 400);
-	if (k->type == CONFIG_BOOL)
-		buf_addf(&b, "%s must be true or false", k->name);
-	else if (k->type == CONFIG_STRING)
-		buf_addf(&b, "%s must be printable ASCII", k->name);
-	else if (!ok)
-		buf_addf(&b, "%s must be a %s", k->name,
-		    k->type == CONFIG_INT ? "whole number" : "number with at most four decimals");
-	else
-		buf_addf(&b, "%s must be from %lld to %lld", k->name, k->min / one, k->max / one);
-	problem(problems, buf_str(&b));
-	buf_free(&b);
+	if (b.len > 0)
+		problem(problems, buf_str(&b));
 }
 
 static bool one_of_environments(const char *env)
@@ -282,56 +285,49 @@ void config_free(struct config *cfg)
 }
 
 /* 500 as 0.05: no trailing zeros, which is how jq prints it. */
-static struct json_object *json_decimal(int64_t v)
+static void write_decimal(struct json_writer *w, const char *name, int64_t v)
 {
-	struct buf b;
-	struct json_object *o;
 	int64_t whole = v / CONFIG_DECIMAL_ONE, part = v % CONFIG_DECIMAL_ONE;
+	char digits[32];
+	size_t len = (size_t)snprintf(
+	    digits, sizeof digits, "%lld.%04lld", (long long)whole, (long long)part);
 
-	if (part == 0)
-		return json_object_new_int64(whole);
-	buf_init(&b, 32);
-	buf_addf(&b, "%lld.%04lld", (long long)whole, (long long)part);
-	while (b.len > 0 && b.p[b.len - 1] == '0')
-		b.p[--b.len] = '\0';
-	o = json_object_new_double_s((double)v / CONFIG_DECIMAL_ONE, buf_str(&b));
-	buf_free(&b);
-	return o;
+	while (digits[len - 1] == '0')
+		len--;
+	digits[digits[len - 1] == '.' ? len - 1 : len] = '\0';
+	json_write_raw(w, name, digits);
 }
 
-static struct json_object *json_value(const struct config *cfg, const struct config_key *k)
+static void write_value(struct json_writer *w, const struct config *cfg, const struct config_key *k)
 {
 	void *at = member(cfg, k);
 
 	switch (k->type) {
 	case CONFIG_STRING:
-		return json_object_new_string(*(char **)at);
+		json_write_text(w, k->name, *(char **)at);
+		break;
 	case CONFIG_BOOL:
-		return json_object_new_boolean(*(bool *)at);
+		json_write_bool(w, k->name, *(bool *)at);
+		break;
 	case CONFIG_INT:
-		return json_object_new_int64(*(int64_t *)at);
+		json_write_int(w, k->name, *(int64_t *)at);
+		break;
 	case CONFIG_DECIMAL:
-		return json_decimal(*(int64_t *)at);
+		write_decimal(w, k->name, *(int64_t *)at);
+		break;
 	}
-	return NULL;
 }
 
 enum rc config_json(const struct config *cfg, struct buf *out, struct err *e)
 {
-	struct json_object *doc = json_object_new_object();
-	const char *text = NULL;
+	struct json_writer w = { .out = out };
 
-	/* The table is sorted, and json-c keeps the order of insertion. */
-	for (size_t i = 0; doc != NULL && i < sizeof keys / sizeof keys[0]; i++)
+	json_write_object(&w, NULL);
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) /* sorted as they stand */
 		if (!(keys[i].flags & CONFIG_SECRET))
-			(void)json_object_object_add(doc, keys[i].name, json_value(cfg, &keys[i]));
-	if (doc != NULL)
-		text = json_object_to_json_string_ext(
-		    doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (text != NULL)
-		buf_adds(out, text);
-	(void)json_object_put(doc);
-	return text == NULL || buf_broken(out) ? err_no_memory(e) : RC_OK;
+			write_value(&w, cfg, &keys[i]);
+	json_write_object_end(&w);
+	return buf_broken(out) ? err_no_memory(e) : RC_OK;
 }
 
 enum rc config_hash(const struct config *cfg, char out[CONFIG_HASH_TEXT], struct err *e)

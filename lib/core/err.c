@@ -19,5 +19,5 @@ enum rc err_set(struct err *e, enum rc rc, const char *code, const char *fmt, ..
 
 enum rc err_no_memory(struct err *e)
 {
-	return err_set(e, RC_INTERNAL, "out_of_memory", "out of memory");
+	return err_set(e, RC_UNAVAILABLE, "out_of_memory", "out of memory");
 }

@@ -17,8 +17,8 @@ enum rc {
 	RC_INVALID,     /* the input is at fault; trying again cannot help */
 	RC_CONFLICT,    /* it contradicts the present state */
 	RC_LIMITED,     /* a limit is used up; try later */
-	RC_UNAVAILABLE, /* a part we depend on does not answer; try later */
-	RC_INTERNAL,    /* ours: out of memory, a broken assumption */
+	RC_UNAVAILABLE, /* a part we depend on does not answer, or memory is out; try later */
+	RC_INTERNAL,    /* ours: a broken assumption */
 };
 
 struct err {
@@ -35,7 +35,8 @@ struct err {
 enum rc err_set(struct err *e, enum rc rc, const char *code, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 
-/* As err_set() with RC_INTERNAL, "out_of_memory". */
+/* As err_set() with RC_UNAVAILABLE, "out_of_memory": it passes, and nothing is wrong with the
+ * input. */
 enum rc err_no_memory(struct err *e);
 
 #endif

@@ -32,7 +32,8 @@ void log_init(const char *name);
 /*
  * Write {"time", "level", "process", "pid", "event", "message", fields...} as one line with
  * one write(2), so that threads and processes that share the descriptor do not mix.  fields
- * ends with a row whose name is NULL; NULL: none.  A line over 8 KiB loses its fields.
+ * ends with a row whose name is NULL; NULL: none.  A line over 8 KiB loses its fields.  It
+ * takes no memory, so that a want of it can be logged.
  */
 void log_event(enum log_level level, const char *event, const struct log_field *fields,
     const char *fmt, ...) PRINTF_LIKE(4, 5);

@@ -1,7 +1,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/utf8.h"
 #include "http/response.h"
 
 static const struct {
@@ -81,45 +80,29 @@ int http_status(const struct err *e)
 	return 500;
 }
 
-static void add_member(struct json_object *doc, const char *name, struct json_object *value)
+static void write_problem(struct http_response *rs, int status, const char *code,
+    const char *trace_id, const char *detail)
 {
-	if (value != NULL && json_object_object_add(doc, name, value) != 0)
-		json_object_put(value);
-}
+	struct json_writer w = { .out = &rs->body };
 
-static struct json_object *utf8_string(const char *s)
-{
-	struct json_object *string;
-	struct buf clean;
-
-	buf_init(&clean, strlen(s) * strlen(UTF8_REPLACEMENT));
-	utf8_clean(&clean, s);
-	string = json_object_new_string(buf_str(&clean));
-	buf_free(&clean);
-	return string;
+	buf_free(&rs->body);
+	buf_init_fixed(&rs->body, rs->problem, sizeof rs->problem);
+	json_write_object(&w, NULL);
+	json_write_int(&w, "status", status);
+	json_write_text(&w, "title", http_reason(status));
+	json_write_text(&w, "detail", detail);
+	json_write_text(&w, "code", code);
+	if (trace_id != NULL)
+		json_write_text(&w, "trace_id", trace_id);
+	json_write_object_end(&w);
 }
 
 void http_problem(struct http_response *rs, int status, const char *code, const char *trace_id,
     const char *detail)
 {
-	struct json_object *doc = json_object_new_object();
-	const char *text = NULL;
-	size_t n = 0;
-
-	if (doc != NULL) {
-		add_member(doc, "status", json_object_new_int(status));
-		add_member(doc, "title", json_object_new_string(http_reason(status)));
-		add_member(doc, "detail", utf8_string(detail));
-		add_member(doc, "code", json_object_new_string(code));
-		if (trace_id != NULL)
-			add_member(doc, "trace_id", json_object_new_string(trace_id));
-		text = json_object_to_json_string_length(
-		    doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
-	}
-	buf_clear(&rs->body);
-	if (text != NULL)
-		buf_add(&rs->body, text, n);
-	json_object_put(doc);
+	write_problem(rs, status, code, trace_id, detail);
+	if (buf_broken(&rs->body))
+		write_problem(rs, status, code, trace_id, http_reason(status));
 	rs->status = status;
 	rs->content_type = "application/problem+json";
 }

@@ -34,22 +34,11 @@ void http_response_header(struct http_response *rs, const char *name, const char
 	rs->headers[rs->n_headers++].name = name;
 }
 
-void http_response_json(struct http_response *rs, int status, struct json_object *doc)
+struct json_writer http_json(struct http_response *rs, int status)
 {
-	size_t n = 0;
-	const char *text = NULL;
-
-	buf_clear(&rs->body);
-	if (doc != NULL)
-		text = json_object_to_json_string_length(
-		    doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
-	if (text != NULL)
-		buf_add(&rs->body, text, n);
-	json_object_put(doc);
-	if (text == NULL || buf_broken(&rs->body)) {
-		http_problem(rs, 500, "internal_error", NULL, "the answer could not be written");
-		return;
-	}
+	buf_free(&rs->body);
+	buf_init(&rs->body, HTTP_MAX_RESPONSE);
 	rs->status = status;
 	rs->content_type = "application/json";
+	return (struct json_writer){ .out = &rs->body };
 }

@@ -5,14 +5,13 @@
 #ifndef MIZAN_HTTP_RESPONSE_H
 #define MIZAN_HTTP_RESPONSE_H
 
-#include <json-c/json.h>
-
-#include "core/buf.h"
 #include "core/err.h"
+#include "core/json_write.h"
 
 #define HTTP_MAX_HEADERS      8
 #define HTTP_MAX_HEADER_VALUE 512
 #define HTTP_MAX_RESPONSE     ((size_t)64 << 20)
+#define HTTP_MAX_PROBLEM      2048
 
 struct http_response {
 	int status;               /* 200 unless set */
@@ -23,6 +22,7 @@ struct http_response {
 	} headers[HTTP_MAX_HEADERS];
 	size_t n_headers;
 	struct buf body;
+	char problem[HTTP_MAX_PROBLEM]; /* the body of a problem, which needs no memory */
 };
 
 void http_response_init(struct http_response *rs);
@@ -37,15 +37,17 @@ void http_response_header(struct http_response *rs, const char *name, const char
     PRINTF_LIKE(3, 4);
 
 /*
- * Answer with status and the document, whose reference is taken (NULL: out of memory, 500).
- * A document over HTTP_MAX_RESPONSE is a 500 too.  Headers already added stay.
+ * Answer with status and the JSON that the caller writes with what is returned, in the place of
+ * any body.  Headers already added stay.  Where the body breaks the dispatcher answers with a
+ * problem instead: 503 out of memory, 500 over HTTP_MAX_RESPONSE.
  */
-void http_response_json(struct http_response *rs, int status, struct json_object *doc);
+struct json_writer http_json(struct http_response *rs, int status);
 
 /*
  * Replace whatever the response holds by an RFC 9457 problem document with status, title (the
- * status's reason phrase), detail, code and trace_id.  Headers already added stay.  Bytes of
- * detail that are not UTF-8 become U+FFFD.  Without memory the body is left empty.
+ * status's reason phrase), detail, code and trace_id (NULL: none).  Headers already added stay.
+ * Bytes of detail that are not UTF-8 become U+FFFD; one that is too long is replaced by the
+ * title.
  */
 void http_problem(struct http_response *rs, int status, const char *code, const char *trace_id,
     const char *detail);

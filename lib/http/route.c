@@ -38,9 +38,9 @@ static bool method_fits(const struct route *r, const char *method)
 static void add_allow_header(const struct route *routes, size_t n, struct route_context *cx)
 {
 	struct buf allow;
-	char id[ROUTE_ID_SIZE];
+	char room[HTTP_MAX_HEADER_VALUE], id[ROUTE_ID_SIZE];
 
-	buf_init(&allow, HTTP_MAX_HEADER_VALUE - 1);
+	buf_init_fixed(&allow, room, sizeof room);
 	for (size_t i = 0; i < n; i++) {
 		bool is_get = strcmp(routes[i].method, "GET") == 0;
 
@@ -50,7 +50,6 @@ static void add_allow_header(const struct route *routes, size_t n, struct route_
 		    is_get ? ", HEAD" : "");
 	}
 	http_response_header(cx->rs, "Allow", "%s", buf_str(&allow));
-	buf_free(&allow);
 }
 
 static enum rc find_route(
@@ -129,6 +128,10 @@ void route_dispatch(const struct route *routes, size_t n, struct route_context *
 		rc = check_key(route->need, cx);
 	if (rc == RC_OK)
 		rc = route->fn(cx, &cx->err);
+	if (rc == RC_OK && buf_broken(&cx->rs->body))
+		rc = buf_full(&cx->rs->body) ? err_set(&cx->err, RC_INTERNAL, "answer_too_large",
+						   "the answer is over its maximum")
+					     : err_no_memory(&cx->err);
 	if (rc == RC_OK) {
 		cx->err = (struct err){ .rc = RC_OK };
 		return;

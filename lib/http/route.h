@@ -28,7 +28,7 @@ struct route_context;
 
 /*
  * A handler answers in cx->rs and returns RC_OK, or fills *e and returns its rc, which the
- * dispatcher turns into a problem (http_problem_err()).
+ * dispatcher turns into a problem (http_problem_err()).  So it does with a body that broke.
  */
 typedef enum rc route_fn(struct route_context *cx, struct err *e);
 

@@ -1,6 +1,5 @@
 #include "invoice/invoice_json.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,24 +9,20 @@
 #include "invoice/form_value.h"
 #include "invoice/number.h"
 
-/* Writing: struct to JSON.  A NULL json_object is JSON's null, so success is told apart. */
+/* Writing: struct to JSON. */
 
-static bool write_object(const struct form *form, const char *base, struct json_object **ret);
+static void write_object(
+    struct json_writer *w, const char *name, const struct form *form, const char *base);
 
-static bool write_text(const struct form_member *m, const char *at, struct json_object **ret)
+static void write_text(struct json_writer *w, const struct form_member *m, const char *at)
 {
 	const char *text;
 
 	memcpy(&text, at, sizeof text);
-	if (text == NULL && m->nullable) {
-		*ret = NULL;
-		return true;
-	}
-	*ret = json_object_new_string(text != NULL ? text : "");
-	return *ret != NULL;
+	json_write_text(w, m->name, text != NULL || m->nullable ? text : "");
 }
 
-static bool write_confidence(const char *at, struct json_object **ret)
+static void write_confidence(struct json_writer *w, const char *name, const char *at)
 {
 	char digits[16];
 	size_t len;
@@ -39,84 +34,62 @@ static bool write_confidence(const char *at, struct json_object **ret)
 	while (digits[len - 1] == '0')
 		len--;
 	digits[digits[len - 1] == '.' ? len - 1 : len] = '\0';
-	*ret = json_object_new_double_s((double)millionths / INVOICE_CONFIDENCE_ONE, digits);
-	return *ret != NULL;
+	json_write_raw(w, name, digits);
 }
 
-static bool write_list(const struct form_member *m, const char *base, struct json_object **ret)
+static void write_list(struct json_writer *w, const struct form_member *m, const char *base)
 {
-	struct json_object *list;
 	const char *elements;
 	size_t n;
 
 	memcpy(&elements, base + m->offset, sizeof elements);
 	memcpy(&n, base + m->count_offset, sizeof n);
-	list = json_object_new_array_ext(n < INT_MAX ? (int)n : INT_MAX);
-	for (size_t i = 0; list != NULL && i < n; i++) {
-		struct json_object *element = NULL;
-
-		if (!write_object(m->of, elements + i * m->of->size, &element) ||
-		    json_object_array_add(list, element) != 0) {
-			json_object_put(element);
-			json_object_put(list);
-			return false;
-		}
-	}
-	*ret = list;
-	return list != NULL;
+	json_write_list(w, m->name);
+	for (size_t i = 0; i < n; i++)
+		write_object(w, NULL, m->of, elements + i * m->of->size);
+	json_write_list_end(w);
 }
 
-static bool write_member(const struct form_member *m, const char *base, struct json_object **ret)
+static void write_member(struct json_writer *w, const struct form_member *m, const char *base)
 {
 	bool flag;
 
 	switch (m->type) {
 	case FORM_OBJECT:
-		return write_object(m->of, base + m->offset, ret);
+		write_object(w, m->name, m->of, base + m->offset);
+		break;
 	case FORM_LIST:
-		return write_list(m, base, ret);
+		write_list(w, m, base);
+		break;
 	case FORM_CONFIDENCE:
-		return write_confidence(base + m->offset, ret);
+		write_confidence(w, m->name, base + m->offset);
+		break;
 	case FORM_FLAG:
 		memcpy(&flag, base + m->offset, sizeof flag);
-		*ret = json_object_new_boolean(flag);
-		return *ret != NULL;
+		json_write_bool(w, m->name, flag);
+		break;
 	case FORM_TEXT:
 	case FORM_EVIDENCE:
 	case FORM_DECIMAL:
 	case FORM_DATE:
 	case FORM_CURRENCY:
+		write_text(w, m, base + m->offset);
 		break;
 	}
-	return write_text(m, base + m->offset, ret);
 }
 
-static bool write_object(const struct form *form, const char *base, struct json_object **ret)
+static void write_object(
+    struct json_writer *w, const char *name, const struct form *form, const char *base)
 {
-	struct json_object *object = json_object_new_object();
-
-	for (size_t i = 0; object != NULL && i < form->n; i++) {
-		struct json_object *value = NULL;
-
-		if (!write_member(&form->members[i], base, &value) ||
-		    json_object_object_add(object, form->members[i].name, value) != 0) {
-			json_object_put(value);
-			json_object_put(object);
-			return false;
-		}
-	}
-	*ret = object;
-	return object != NULL;
+	json_write_object(w, name);
+	for (size_t i = 0; i < form->n; i++)
+		write_member(w, &form->members[i], base);
+	json_write_object_end(w);
 }
 
-enum rc invoice_to_json(const struct invoice *inv, struct json_object **ret, struct err *e)
+void invoice_to_json(struct json_writer *w, const char *name, const struct invoice *inv)
 {
-	struct json_object *object;
-
-	if (!write_object(&invoice_form, (const char *)inv, &object))
-		return err_no_memory(e);
-	*ret = object;
-	return RC_OK;
+	write_object(w, name, &invoice_form, (const char *)inv);
 }
 
 /* Reading: JSON to struct. */
@@ -225,14 +198,20 @@ static enum rc read_text(
 	return store_text(r, m, text, at);
 }
 
+/* json-c keeps a double's digits as they were read beside it; printing them takes memory. */
 static enum rc read_confidence(struct reader *r, struct json_object *json, char *at)
 {
+	char whole[24];
+	const char *digits = whole;
 	int millionths;
 
-	if (!json_object_is_type(json, json_type_double) &&
-	    !json_object_is_type(json, json_type_int))
+	if (json_object_is_type(json, json_type_int))
+		(void)snprintf(whole, sizeof whole, "%lld", (long long)json_object_get_int64(json));
+	else if (json_object_is_type(json, json_type_double))
+		digits = json_object_get_userdata(json);
+	else
 		return broken(r, "is not a number");
-	if (!form_confidence(json_object_get_string(json), &millionths))
+	if (digits == NULL || !form_confidence(digits, &millionths))
 		return broken(r, "is not within 0 and 1");
 	memcpy(at, &millionths, sizeof millionths);
 	return RC_OK;

@@ -5,15 +5,14 @@
 #include <json-c/json.h>
 
 #include "core/err.h"
+#include "core/json_write.h"
 #include "invoice/invoice.h"
 
 /*
- * RC_OK: *ret is the caller's to json_object_put().  Confidences are exact decimals.
- * A text that should not be NULL but is (a zeroed struct's evidence) becomes "".
- * RC_INTERNAL: out of memory.
+ * Write it as the object `name` (NULL: as the document).  Confidences are exact decimals.  A text
+ * that should not be NULL but is (a zeroed struct's evidence) becomes "".
  */
-enum rc invoice_to_json(
-    const struct invoice *inv, struct json_object **ret, struct err *e) MUST_CHECK;
+void invoice_to_json(struct json_writer *w, const char *name, const struct invoice *inv);
 
 /*
  * Read an object of that form, the model's or one that invoice_to_json() made: its own
@@ -30,7 +29,7 @@ enum rc invoice_to_json(
  * RC_OK: *ret is filled; invoice_clear() when done.
  * RC_INVALID: invalid_extraction; msg names the place ("lines[3].net_amount is not a
  * decimal"), never its content.
- * RC_INTERNAL: out of memory.  Unless RC_OK, *ret is untouched.
+ * RC_UNAVAILABLE: out of memory.  Unless RC_OK, *ret is untouched.
  */
 enum rc invoice_from_json(struct json_object *obj, struct invoice *ret, struct err *e) MUST_CHECK;
 

@@ -4,193 +4,192 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <json-c/json.h>
-
+#include "core/json_write.h"
 #include "invoice/audit.h"
 #include "invoice/fingerprint.h"
 #include "invoice/invoice_json.h"
 
-enum { MINOR_UNITS = 2 };
+#define MAX_RECORD ((size_t)1 << 30) /* far beyond the lists and texts of the longest invoice */
 
-static void add(struct json_object *to, const char *name, struct json_object *value)
-{
-	(void)json_object_object_add(to, name, value);
-}
-
-static struct json_object *text(const char *s)
-{
-	return s != NULL ? json_object_new_string(s) : NULL;
-}
+enum { MINOR_UNITS = 2, USUAL_ROW = 2 << 10, USUAL_EXTRACTION = 8 << 10 };
 
 /*
- * A JSON number with exactly the decimal's own digits: the double beside them is not printed.
- * Always with a point, as json-c reads a whole number beyond 64 bits wrong.
+ * A JSON number with exactly the decimal's own digits.  Always with a point, as some readers of
+ * JSON take a whole number beyond 64 bits for another.
  */
-static struct json_object *amount(bool known, struct decimal d, int digits)
+static void write_amount(
+    struct json_writer *w, const char *name, bool known, struct decimal d, int digits)
 {
 	char s[DECIMAL_TEXT];
 
-	if (!known)
-		return NULL;
-	decimal_text(decimal_round(d, digits), digits, s);
-	return json_object_new_double_s(0, s);
+	if (known)
+		decimal_text(decimal_round(d, digits), digits, s);
+	json_write_raw(w, name, known ? s : NULL);
 }
 
-static struct json_object *hint_json(const struct action_hint *h)
+static void write_figures(struct json_writer *w, const struct audit *a)
 {
-	struct json_object *o, *checks;
+	bool compared = a->outcome != AUDIT_FAILED;
 
-	if (h->action_class == ACTION_NONE)
-		return NULL;
-	o = json_object_new_object();
-	checks = json_object_new_array();
+	write_amount(w, "stated", a->has_stated, a->stated, MINOR_UNITS);
+	write_amount(w, "computed", a->has_computed, a->computed, MINOR_UNITS);
+	write_amount(w, "delta", compared, a->delta, MINOR_UNITS);
+	write_amount(w, "ratio", compared, a->ratio, AUDIT_RATIO_DIGITS);
+}
+
+static void write_hint(struct json_writer *w, const struct action_hint *h)
+{
+	if (h->action_class == ACTION_NONE) {
+		json_write_null(w, "action_hint");
+		return;
+	}
+	json_write_object(w, "action_hint");
+	json_write_text(w, "action_class", action_class_name(h->action_class));
+	json_write_text(w, "primary_suspect", suspect_name(h->primary_suspect));
+	json_write_list(w, "recommended_checks");
 	for (size_t i = 0; i < h->n_checks; i++)
-		(void)json_object_array_add(checks, text(h->recommended_checks[i]));
-	add(o, "action_class", text(action_class_name(h->action_class)));
-	add(o, "primary_suspect", text(suspect_name(h->primary_suspect)));
-	add(o, "recommended_checks", checks);
-	add(o, "confidence_note", text(h->confidence_note));
-	return o;
+		json_write_text(w, NULL, h->recommended_checks[i]);
+	json_write_list_end(w);
+	json_write_text(w, "confidence_note", h->confidence_note);
+	json_write_object_end(w);
 }
 
 /* The member `audit` of the result (SPEC §3). */
-static struct json_object *audit_json(const struct audit *a)
+static void write_audit(struct json_writer *w, const struct audit *a)
 {
-	struct json_object *o = json_object_new_object();
-	bool compared = a->outcome != AUDIT_FAILED;
-
-	add(o, "outcome", text(audit_outcome_name(a->outcome)));
-	add(o, "stated", amount(a->has_stated, a->stated, MINOR_UNITS));
-	add(o, "computed", amount(a->has_computed, a->computed, MINOR_UNITS));
-	add(o, "delta", amount(compared, a->delta, MINOR_UNITS));
-	add(o, "ratio", amount(compared, a->ratio, AUDIT_RATIO_DIGITS));
-	add(o, "severity", text(severity_name(a->severity)));
-	add(o, "suspect_reason", text(a->ocr_suspect ? suspect_name(SUSPECT_OCR_LOCALE) : NULL));
-	add(o, "action_hint", hint_json(&a->hint));
-	return o;
+	json_write_object(w, "audit");
+	json_write_text(w, "outcome", audit_outcome_name(a->outcome));
+	write_figures(w, a);
+	json_write_text(w, "severity", severity_name(a->severity));
+	json_write_text(
+	    w, "suspect_reason", a->ocr_suspect ? suspect_name(SUSPECT_OCR_LOCALE) : NULL);
+	write_hint(w, &a->hint);
+	json_write_object_end(w);
 }
 
 /* The member `quality` of the result (SPEC §3). */
-static struct json_object *quality_json(const struct quality *q)
+static void write_quality(struct json_writer *w, const struct quality *q)
 {
-	struct json_object *o = json_object_new_object();
-	struct json_object *flags = json_object_new_array(), *details = json_object_new_array();
-
+	json_write_object(w, "quality");
+	json_write_int(w, "score", q->score);
+	json_write_text(w, "grade", quality_grade_name(q->grade));
+	json_write_list(w, "flags");
+	for (size_t i = 0; i < q->n_flags; i++)
+		json_write_text(w, NULL, quality_code_name(q->flags[i].code));
+	json_write_list_end(w);
+	json_write_list(w, "flag_details");
 	for (size_t i = 0; i < q->n_flags; i++) {
 		const struct quality_flag *f = &q->flags[i];
-		struct json_object *d = json_object_new_object();
-		(void)json_object_array_add(flags, text(quality_code_name(f->code)));
-		add(d, "code", text(quality_code_name(f->code)));
-		add(d, "severity", text(severity_name(f->severity)));
-		add(d, "message", text(f->message));
-		add(d, "deduction", json_object_new_int(f->deduction));
-		(void)json_object_array_add(details, d);
+
+		json_write_object(w, NULL);
+		json_write_text(w, "code", quality_code_name(f->code));
+		json_write_text(w, "severity", severity_name(f->severity));
+		json_write_text(w, "message", f->message);
+		json_write_int(w, "deduction", f->deduction);
+		json_write_object_end(w);
 	}
-	add(o, "score", json_object_new_int(q->score));
-	add(o, "grade", text(quality_grade_name(q->grade)));
-	add(o, "flags", flags);
-	add(o, "flag_details", details);
-	return o;
+	json_write_list_end(w);
+	json_write_object_end(w);
 }
 
-static struct json_object *incident_json(
-    const struct quality *q, const struct audit *a, const char *fingerprint)
+static void write_incident(
+    struct json_writer *w, const struct quality *q, const struct audit *a, const char *fingerprint)
 {
-	struct json_object *o, *secondary;
-
-	if (!q->incident_due)
-		return NULL;
-	o = json_object_new_object();
-	secondary = json_object_new_array();
+	if (!q->incident_due) {
+		json_write_null(w, "incident");
+		return;
+	}
+	json_write_object(w, "incident");
+	json_write_text(w, "category", incident_category_name(q->incident_category));
+	json_write_text(w, "severity", severity_name(q->incident_severity));
+	json_write_text(w, "primary_flag", quality_code_name(q->flags[0].code));
+	json_write_list(w, "secondary_flags");
 	for (size_t i = 1; i < q->n_flags; i++)
 		if (q->flags[i].severity != SEVERITY_S3)
-			(void)json_object_array_add(
-			    secondary, text(quality_code_name(q->flags[i].code)));
-	add(o, "category", text(incident_category_name(q->incident_category)));
-	add(o, "severity", text(severity_name(q->incident_severity)));
-	add(o, "primary_flag", text(quality_code_name(q->flags[0].code)));
-	add(o, "secondary_flags", secondary);
-	add(o, "fingerprint", text(fingerprint));
-	add(o, "action_class", text(action_class_name(a->hint.action_class)));
-	return o;
+			json_write_text(w, NULL, quality_code_name(q->flags[i].code));
+	json_write_list_end(w);
+	json_write_text(w, "fingerprint", fingerprint);
+	json_write_text(w, "action_class", action_class_name(a->hint.action_class));
+	json_write_object_end(w);
 }
 
-static void add_audit(struct json_object *row, const struct audit *a)
+static void begin(struct json_writer *w, struct buf *text, size_t usual)
 {
-	bool compared = a->outcome != AUDIT_FAILED;
-
-	add(row, "outcome", text(audit_outcome_name(a->outcome)));
-	add(row, "severity", text(severity_name(a->severity)));
-	add(row, "ocr_suspect", json_object_new_boolean(a->ocr_suspect));
-	add(row, "action_class", text(action_class_name(a->hint.action_class)));
-	add(row, "stated", amount(a->has_stated, a->stated, MINOR_UNITS));
-	add(row, "computed", amount(a->has_computed, a->computed, MINOR_UNITS));
-	add(row, "delta", amount(compared, a->delta, MINOR_UNITS));
-	add(row, "ratio", amount(compared, a->ratio, AUDIT_RATIO_DIGITS));
-	add(row, "audit", audit_json(a));
-}
-
-/* Its text, and its end; NULL: out of memory. */
-static char *as_text(struct json_object *o)
-{
-	const char *s = o == NULL ? NULL
-				  : json_object_to_json_string_ext(
-					o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	char *copy = s != NULL ? strdup(s) : NULL;
-
-	(void)json_object_put(o);
-	return copy;
+	*w = (struct json_writer){ .out = text };
+	buf_init(text, MAX_RECORD);
+	(void)buf_reserve(text, usual);
 }
 
 static char *verdict(const struct quality *q, const struct audit *a, const char *fingerprint)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_writer w;
+	struct buf text;
 
-	if (o == NULL)
-		return NULL;
-	add(o, "score", json_object_new_int(q->score));
-	add(o, "grade", text(quality_grade_name(q->grade)));
-	add(o, "quality", quality_json(q));
-	add(o, "incident", incident_json(q, a, fingerprint));
-	return as_text(o);
+	begin(&w, &text, USUAL_ROW);
+	json_write_object(&w, NULL);
+	json_write_int(&w, "score", q->score);
+	json_write_text(&w, "grade", quality_grade_name(q->grade));
+	write_quality(&w, q);
+	write_incident(&w, q, a, fingerprint);
+	json_write_object_end(&w);
+	return buf_detach(&text);
 }
 
-/* The row so far, with what every record has. */
-static struct json_object *row(
-    const struct audit *a, const struct record_source *from, const char *fingerprint)
+/* The columns that every record has. */
+static void write_row(struct json_writer *w, const struct audit *a,
+    const struct record_source *from, const char *fingerprint)
 {
-	struct json_object *o = json_object_new_object();
-
-	if (o == NULL)
-		return NULL;
-	add_audit(o, a);
-	add(o, "model", text(from->model));
-	add(o, "extraction_ms", json_object_new_int64(from->extraction_ms));
-	add(o, "fingerprint", text(fingerprint));
-	return o;
+	json_write_text(w, "outcome", audit_outcome_name(a->outcome));
+	json_write_text(w, "severity", severity_name(a->severity));
+	json_write_bool(w, "ocr_suspect", a->ocr_suspect);
+	json_write_text(w, "action_class", action_class_name(a->hint.action_class));
+	write_figures(w, a);
+	write_audit(w, a);
+	json_write_text(w, "model", from->model);
+	json_write_int(w, "extraction_ms", from->extraction_ms);
+	json_write_text(w, "fingerprint", fingerprint);
 }
 
 static char *read_row(const struct invoice *inv, const struct audit *a,
     const struct record_source *from, const char *identity, const char *fingerprint)
 {
-	struct json_object *o = row(a, from, fingerprint);
+	struct json_writer w;
+	struct buf text;
 
-	if (o == NULL)
-		return NULL;
-	add(o, "seller_name", text(inv->seller_name.value));
-	add(o, "seller_tax_id", text(inv->seller_tax_id.value));
-	add(o, "invoice_number", text(inv->invoice_number.value));
-	add(o, "issue_date", text(inv->issue_date.value));
-	add(o, "currency", text(inv->currency.value));
-	add(o, "identity", text(identity));
-	return as_text(o);
+	begin(&w, &text, USUAL_ROW);
+	json_write_object(&w, NULL);
+	write_row(&w, a, from, fingerprint);
+	json_write_text(&w, "seller_name", inv->seller_name.value);
+	json_write_text(&w, "seller_tax_id", inv->seller_tax_id.value);
+	json_write_text(&w, "invoice_number", inv->invoice_number.value);
+	json_write_text(&w, "issue_date", inv->issue_date.value);
+	json_write_text(&w, "currency", inv->currency.value);
+	json_write_text(&w, "identity", identity);
+	json_write_object_end(&w);
+	return buf_detach(&text);
+}
+
+static char *failed_row(
+    const struct audit *a, const struct record_source *from, const char *fingerprint)
+{
+	struct json_writer w;
+	struct buf text;
+
+	begin(&w, &text, USUAL_ROW);
+	json_write_object(&w, NULL);
+	write_row(&w, a, from, fingerprint);
+	json_write_object_end(&w);
+	return buf_detach(&text);
 }
 
 static char *extraction(const struct invoice *inv)
 {
-	struct json_object *o = NULL;
+	struct json_writer w;
+	struct buf text;
 
-	return invoice_to_json(inv, &o, NULL) == RC_OK ? as_text(o) : NULL;
+	begin(&w, &text, USUAL_EXTRACTION);
+	invoice_to_json(&w, NULL, inv);
+	return buf_detach(&text);
 }
 
 static enum rc complete(struct record *r, bool was_read, struct err *e)
@@ -238,7 +237,7 @@ enum rc record_failed(
 	(void)snprintf(ret->lock, sizeof ret->lock, "%s", from->document_sha256);
 	quality_extraction_failed(reason, &q);
 	ret->score = q.score;
-	ret->invoice_json = as_text(row(&a, from, ret->lock));
+	ret->invoice_json = failed_row(&a, from, ret->lock);
 	ret->verdict_json = verdict(&q, &a, ret->lock);
 	ret->if_duplicate_json = verdict(&q, &a, ret->lock);
 	return complete(ret, false, e);

@@ -30,7 +30,7 @@ struct openai_done {
  * RC_OK: *ret is set; openai_client_free() when done.  Nothing is connected yet.
  * RC_INVALID: invalid_openai_settings: no http or https URL, a key that would
  * break the header, a limit that is not positive.
- * RC_INTERNAL: out of memory.
+ * RC_UNAVAILABLE: out of memory.
  */
 enum rc openai_client_new(
     const struct openai_settings *settings, struct openai_client **ret, struct err *e) MUST_CHECK;
@@ -43,7 +43,7 @@ void openai_client_free(struct openai_client *c);
  * RC_OK: the body's memory is the client's, and *body is empty; exactly one openai_done will
  * follow, unless the call is cancelled.
  * RC_LIMITED: too_many_calls: settings.max_in_flight are under way or not yet taken.
- * RC_INTERNAL: out of memory.  Unless RC_OK, *body is untouched.
+ * RC_UNAVAILABLE: out of memory.  Unless RC_OK, *body is untouched.
  */
 enum rc openai_client_submit(
     struct openai_client *c, struct buf *body, void *user, struct err *e) MUST_CHECK;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "openai/json.h"
+#include "core/json_read.h"
 
 /* What the provider's error object says (SPEC appendix); "" when it does not. */
 struct provider_error {
@@ -31,7 +31,7 @@ static struct provider_error read_error(const struct buf *body)
 	struct provider_error pe = { .code = "" };
 	struct json_object *json, *error;
 
-	if (openai_json_parse(buf_str(body), body->len, &json, NULL) != RC_OK)
+	if (json_read(buf_str(body), body->len, &json, NULL) != RC_OK)
 		return pe;
 	if (json_object_object_get_ex(json, "error", &error) &&
 	    json_object_is_type(error, json_type_object)) {

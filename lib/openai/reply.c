@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/json_read.h"
 #include "invoice/invoice_json.h"
 #include "openai/headers.h"
-#include "openai/json.h"
 #include "openai/outcome.h"
 
 /* A member of object of that type; NULL: missing, null or of another type. */
@@ -62,7 +62,7 @@ static enum rc read_content(struct json_object *content, struct openai_reply *r,
 {
 	struct json_object *json = NULL;
 	struct err why = { .rc = RC_OK };
-	enum rc rc = openai_json_parse(json_object_get_string(content),
+	enum rc rc = json_read(json_object_get_string(content),
 	    (size_t)json_object_get_string_len(content), &json, &why);
 
 	if (rc == RC_OK)
@@ -118,7 +118,7 @@ static enum rc read_envelope(const struct buf *body, struct openai_reply *r, str
 {
 	struct json_object *envelope, *choices;
 	struct err why = { .rc = RC_OK };
-	enum rc rc = openai_json_parse(buf_str(body), body->len, &envelope, &why);
+	enum rc rc = json_read(buf_str(body), body->len, &envelope, &why);
 
 	if (rc == RC_INVALID) {
 		settle_unreadable(body, why.msg, r);

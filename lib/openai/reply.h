@@ -60,7 +60,7 @@ struct openai_reply {
 
 /*
  * RC_OK: *ret is filled, whatever the provider said; openai_reply_clear() when done.
- * RC_INTERNAL: out of memory; *ret is untouched.
+ * RC_UNAVAILABLE: out of memory; *ret is untouched.
  */
 enum rc openai_reply_read(
     const struct openai_raw *raw, struct openai_reply *ret, struct err *e) MUST_CHECK;

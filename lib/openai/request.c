@@ -4,17 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <json-c/json.h>
 #include <openssl/evp.h>
 
-#include "openai/json.h"
 #include "openai/schema.h"
 
 #define MAX_DOCUMENT ((size_t)512 * 1024 * 1024) /* EVP_EncodeBlock() counts in int */
 
-/* The base64 goes where this stands; json-c writes it as SPOT_ESCAPED, nowhere else before. */
-#define SPOT         "\x01"
-#define SPOT_ESCAPED "\\u0001"
+enum { USUAL_FRAME = 16 << 10 };
 
 static const char instructions[] =
     "You read invoices. Transcribe what is printed on the attached document into the given "
@@ -50,7 +46,7 @@ struct part {
 	const char *name, *value; /* the property beside it */
 };
 
-#define DATA(media_type) media_type, "data:" media_type ";base64," SPOT
+#define DATA(media_type) media_type, "data:" media_type ";base64,"
 
 static const struct part parts[] = {
 	{ DATA("application/pdf"), "file", "file_data", "filename", "invoice.pdf" },
@@ -68,150 +64,117 @@ static const struct part *part_of(const char *media_type)
 	return NULL;
 }
 
-static bool add_string(struct json_object *object, const char *key, const char *value)
+static void write_message(struct json_writer *w, const char *role, const char *content)
 {
-	return openai_json_add(object, key, json_object_new_string(value));
+	json_write_object(w, NULL);
+	json_write_text(w, "role", role);
+	json_write_text(w, "content", content);
+	json_write_object_end(w);
 }
 
-static struct json_object *document_part(const struct part *part)
+/* *spot is where the base64 goes, which needs no escape: right behind the URL's beginning. */
+static void write_document(struct json_writer *w, const struct part *part, size_t *spot)
 {
-	struct json_object *outer = json_object_new_object(), *inner = json_object_new_object();
-	bool ok = add_string(inner, part->name, part->value);
-
-	ok &= add_string(inner, part->data, part->url);
-	ok &= add_string(outer, "type", part->type);
-	ok &= openai_json_add(outer, part->type, inner);
-	return openai_json_complete(outer, ok);
+	json_write_object(w, NULL);
+	json_write_text(w, "type", part->type);
+	json_write_object(w, part->type);
+	json_write_text(w, part->name, part->value);
+	json_write_text(w, part->data, part->url);
+	*spot = w->out->len - 1;
+	json_write_object_end(w);
+	json_write_object_end(w);
 }
 
-static struct json_object *text_part(const char *text)
+static void write_messages(struct json_writer *w, const struct part *part, size_t *spot)
 {
-	struct json_object *part = json_object_new_object();
-	bool ok = add_string(part, "type", "text");
-
-	ok &= add_string(part, "text", text);
-	return openai_json_complete(part, ok);
+	json_write_list(w, "messages");
+	write_message(w, "system", instructions);
+	json_write_object(w, NULL);
+	json_write_text(w, "role", "user");
+	json_write_list(w, "content");
+	json_write_object(w, NULL);
+	json_write_text(w, "type", "text");
+	json_write_text(w, "text", "Transcribe this invoice.");
+	json_write_object_end(w);
+	write_document(w, part, spot);
+	json_write_list_end(w);
+	json_write_object_end(w);
+	json_write_list_end(w);
 }
 
-static struct json_object *message(const char *role, struct json_object *content)
+static void write_response_format(struct json_writer *w)
 {
-	struct json_object *m = json_object_new_object();
-	bool ok = add_string(m, "role", role);
-
-	ok &= openai_json_add(m, "content", content);
-	return openai_json_complete(m, ok);
+	json_write_object(w, "response_format");
+	json_write_text(w, "type", "json_schema");
+	json_write_object(w, "json_schema");
+	json_write_text(w, "name", OPENAI_SCHEMA_NAME);
+	json_write_bool(w, "strict", true);
+	openai_schema(w, "schema");
+	json_write_object_end(w);
+	json_write_object_end(w);
 }
 
-static struct json_object *messages(const struct part *part)
-{
-	struct json_object *list = json_object_new_array(), *content = json_object_new_array();
-	bool ok = openai_json_append(content, text_part("Transcribe this invoice."));
-
-	ok &= openai_json_append(content, document_part(part));
-	ok &= openai_json_append(list, message("system", json_object_new_string(instructions)));
-	ok &= openai_json_append(list, message("user", content));
-	return openai_json_complete(list, ok);
-}
-
-static struct json_object *response_format(struct json_object *schema)
-{
-	struct json_object *format = json_object_new_object(), *named = json_object_new_object();
-	bool ok = add_string(named, "name", OPENAI_SCHEMA_NAME);
-
-	ok &= openai_json_add(named, "strict", json_object_new_boolean(true));
-	ok &= openai_json_add(named, "schema", schema);
-	ok &= add_string(format, "type", "json_schema");
-	ok &= openai_json_add(format, "json_schema", named);
-	return openai_json_complete(format, ok);
-}
-
-/* The whole body, with SPOT for the document. */
-static struct json_object *body(const char *model, const struct part *part,
-    int64_t max_completion_tokens, struct json_object *schema)
-{
-	struct json_object *b = json_object_new_object();
-	bool ok = openai_json_add(b, "messages", messages(part));
-
-	ok &= openai_json_add(b, "response_format", response_format(schema));
-	ok &= add_string(b, "model", model);
-	ok &= openai_json_add(
-	    b, "max_completion_tokens", json_object_new_int64(max_completion_tokens));
-	ok &= openai_json_add(b, "store", json_object_new_boolean(false));
-	return openai_json_complete(b, ok);
-}
-
-/* Short of memory, json-c leaves gaps in what it writes, without a word. */
-static bool says(const char *text, struct json_object *b)
-{
-	struct json_object *again = text != NULL ? json_tokener_parse(text) : NULL;
-	bool same = again != NULL && json_object_equal(again, b) != 0;
-
-	json_object_put(again);
-	return same;
-}
-
-/* The body with SPOT for the document, as text, for free(). */
-static enum rc write_frame(char **ret, const char *model, const struct part *part,
+/* The body without the document. */
+static enum rc write_frame(struct openai_frame *ret, const char *model, const struct part *part,
     int64_t max_completion_tokens, struct err *e)
 {
-	struct json_object *schema, *b;
-	const char *text;
-	char *copy = NULL;
-	enum rc rc = openai_schema(&schema, e);
+	struct openai_frame f = { .max_completion_tokens = max_completion_tokens };
+	struct buf text;
+	struct json_writer w = { .out = &text };
 
-	if (rc != RC_OK)
-		return rc;
-	b = body(model, part, max_completion_tokens, schema);
-	text = json_object_to_json_string_ext(
-	    b, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (b != NULL && says(text, b))
-		copy = strdup(text);
-	json_object_put(b);
-	if (copy == NULL)
+	buf_init(&text, SIZE_MAX / 2);
+	(void)buf_reserve(&text, USUAL_FRAME);
+	json_write_object(&w, NULL);
+	write_messages(&w, part, &f.spot);
+	write_response_format(&w);
+	json_write_text(&w, "model", model);
+	json_write_int(&w, "max_completion_tokens", max_completion_tokens);
+	json_write_bool(&w, "store", false);
+	json_write_object_end(&w);
+	f.len = text.len;
+	f.text = buf_detach(&text);
+	if (f.text == NULL)
 		return err_no_memory(e);
-	*ret = copy;
+	*ret = f;
 	return RC_OK;
 }
 
 /* The frame for this part and budget: the one kept, or a new one in its place. */
-static enum rc frame_of(struct openai_frames *frames, const char **ret, const char *model,
-    const struct part *part, int64_t max_completion_tokens, struct err *e)
+static enum rc frame_of(struct openai_frames *frames, const struct openai_frame **ret,
+    const char *model, const struct part *part, int64_t max_completion_tokens, struct err *e)
 {
-	struct openai_frame *f = &frames->of[part - parts];
-	char *text = NULL;
+	struct openai_frame *f = &frames->of[part - parts], made;
 	enum rc rc;
 
 	if (f->text == NULL || f->max_completion_tokens != max_completion_tokens) {
-		rc = write_frame(&text, model, part, max_completion_tokens, e);
+		rc = write_frame(&made, model, part, max_completion_tokens, e);
 		if (rc != RC_OK)
 			return rc;
 		free(f->text);
-		*f = (struct openai_frame){ text, max_completion_tokens };
+		*f = made;
 	}
-	*ret = f->text;
+	*ret = f;
 	return RC_OK;
 }
 
-/* text with the document's base64 in the place of SPOT, in one allocation. */
+/* The frame with the document's base64 in its place, in one allocation. */
 static enum rc splice(
-    struct buf *out, const char *text, const struct openai_document *doc, struct err *e)
+    struct buf *out, const struct openai_frame *f, const struct openai_document *doc, struct err *e)
 {
-	const char *spot = strstr(text, SPOT_ESCAPED), *rest = spot + strlen(SPOT_ESCAPED);
-	size_t encoded = (doc->len + 2) / 3 * 4,
-	       total = (size_t)(spot - text) + encoded + strlen(rest);
+	size_t encoded = (doc->len + 2) / 3 * 4;
 	struct buf b;
 	char *room;
 
-	buf_init(&b, total);
-	(void)buf_reserve(&b, total);
-	buf_add(&b, text, (size_t)(spot - text));
+	buf_init(&b, f->len + encoded);
+	(void)buf_reserve(&b, f->len + encoded);
+	buf_add(&b, f->text, f->spot);
 	room = buf_reserve(&b, encoded);
 	if (room == NULL) {
 		buf_free(&b);
 		return err_no_memory(e);
 	}
 	b.len += (size_t)EVP_EncodeBlock((unsigned char *)room, doc->bytes, (int)doc->len);
-	buf_adds(&b, rest);
+	buf_add(&b, f->text + f->spot, f->len - f->spot);
 	*out = b;
 	return RC_OK;
 }
@@ -221,7 +184,7 @@ enum rc openai_request_build(struct buf *out, const struct openai_settings *sett
     struct err *e)
 {
 	const struct part *part = part_of(doc->media_type);
-	const char *text = NULL;
+	const struct openai_frame *frame = NULL;
 	enum rc rc;
 
 	if (doc->len == 0)
@@ -232,8 +195,8 @@ enum rc openai_request_build(struct buf *out, const struct openai_settings *sett
 	if (part == NULL)
 		return err_set(
 		    e, RC_INVALID, "unsupported_file_type", "no way to send this type of document");
-	rc = frame_of(frames, &text, settings->model, part, max_completion_tokens, e);
-	return rc == RC_OK ? splice(out, text, doc, e) : rc;
+	rc = frame_of(frames, &frame, settings->model, part, max_completion_tokens, e);
+	return rc == RC_OK ? splice(out, frame, doc, e) : rc;
 }
 
 void openai_frames_clear(struct openai_frames *frames)

@@ -28,6 +28,7 @@ enum { OPENAI_FRAMES = 4 /* one for each media type */ };
 struct openai_frames {
 	struct openai_frame {
 		char *text;
+		size_t len, spot; /* the document goes where spot is */
 		int64_t max_completion_tokens;
 	} of[OPENAI_FRAMES];
 };
@@ -38,7 +39,7 @@ void openai_frames_clear(struct openai_frames *frames);
  * RC_OK: *out, which need not be initialised, holds the body; buf_free() it or hand it to
  * openai_client_submit().
  * RC_INVALID: empty_file, unsupported_file_type, file_too_large (over 512 MiB).
- * RC_INTERNAL: out of memory.  Unless RC_OK, *out is untouched.
+ * RC_UNAVAILABLE: out of memory.  Unless RC_OK, *out is untouched.
  */
 enum rc openai_request_build(struct buf *out, const struct openai_settings *settings,
     struct openai_frames *frames, const struct openai_document *doc, int64_t max_completion_tokens,

@@ -1,88 +1,84 @@
 #include "openai/schema.h"
 
-#include <stdbool.h>
-
 #include "invoice/form.h"
-#include "openai/json.h"
 
-static struct json_object *schema_object(const struct form *form);
+static void schema_object(
+    struct json_writer *w, const char *name, const struct form *form, const char *meaning);
 
-static struct json_object *string_or_null(void)
+static void describe(struct json_writer *w, const char *meaning)
 {
-	struct json_object *types = json_object_new_array();
-	bool ok = openai_json_append(types, json_object_new_string("string"));
-
-	ok &= openai_json_append(types, json_object_new_string("null"));
-	return openai_json_complete(types, ok);
+	if (meaning != NULL)
+		json_write_text(w, "description", meaning);
 }
 
-static struct json_object *schema_leaf(struct json_object *type)
+static void schema_leaf(struct json_writer *w, const struct form_member *m, const char *type)
 {
-	struct json_object *schema = json_object_new_object();
-
-	return openai_json_complete(schema, openai_json_add(schema, "type", type));
+	json_write_object(w, m->name);
+	if (m->nullable) {
+		json_write_list(w, "type");
+		json_write_text(w, NULL, type);
+		json_write_text(w, NULL, "null");
+		json_write_list_end(w);
+	} else {
+		json_write_text(w, "type", type);
+	}
+	describe(w, m->meaning);
+	json_write_object_end(w);
 }
 
-static struct json_object *schema_list(const struct form *form)
+static void schema_list(struct json_writer *w, const struct form_member *m)
 {
-	struct json_object *schema = schema_leaf(json_object_new_string("array"));
-
-	return openai_json_complete(schema, openai_json_add(schema, "items", schema_object(form)));
+	json_write_object(w, m->name);
+	json_write_text(w, "type", "array");
+	schema_object(w, "items", m->of, NULL);
+	describe(w, m->meaning);
+	json_write_object_end(w);
 }
 
-static struct json_object *schema_member(const struct form_member *m)
+static void schema_member(struct json_writer *w, const struct form_member *m)
 {
 	switch (m->type) {
 	case FORM_OBJECT:
-		return schema_object(m->of);
+		schema_object(w, m->name, m->of, m->meaning);
+		break;
 	case FORM_LIST:
-		return schema_list(m->of);
+		schema_list(w, m);
+		break;
 	case FORM_FLAG:
-		return schema_leaf(json_object_new_string("boolean"));
+		schema_leaf(w, m, "boolean");
+		break;
 	case FORM_CONFIDENCE:
-		return schema_leaf(json_object_new_string("number"));
+		schema_leaf(w, m, "number");
+		break;
 	case FORM_TEXT:
 	case FORM_EVIDENCE:
 	case FORM_DECIMAL:
 	case FORM_DATE:
 	case FORM_CURRENCY:
+		schema_leaf(w, m, "string");
 		break;
 	}
-	return schema_leaf(m->nullable ? string_or_null() : json_object_new_string("string"));
 }
 
-static bool add_member(
-    const struct form_member *m, struct json_object *properties, struct json_object *required)
+static void schema_object(
+    struct json_writer *w, const char *name, const struct form *form, const char *meaning)
 {
-	struct json_object *schema = schema_member(m);
-	bool ok = openai_json_append(required, json_object_new_string(m->name));
-
-	if (m->meaning != NULL)
-		ok &= openai_json_add(schema, "description", json_object_new_string(m->meaning));
-	return openai_json_add(properties, m->name, schema) && ok;
-}
-
-static struct json_object *schema_object(const struct form *form)
-{
-	struct json_object *schema = schema_leaf(json_object_new_string("object"));
-	struct json_object *properties = json_object_new_object();
-	struct json_object *required = json_object_new_array();
-	bool ok = true;
-
+	json_write_object(w, name);
+	json_write_text(w, "type", "object");
+	json_write_object(w, "properties");
 	for (size_t i = 0; i < form->n; i++)
-		ok &= add_member(&form->members[i], properties, required);
-	ok &= openai_json_add(schema, "properties", properties);
-	ok &= openai_json_add(schema, "required", required);
-	ok &= openai_json_add(schema, "additionalProperties", json_object_new_boolean(false));
-	return openai_json_complete(schema, ok);
+		schema_member(w, &form->members[i]);
+	json_write_object_end(w);
+	json_write_list(w, "required");
+	for (size_t i = 0; i < form->n; i++)
+		json_write_text(w, NULL, form->members[i].name);
+	json_write_list_end(w);
+	json_write_bool(w, "additionalProperties", false);
+	describe(w, meaning);
+	json_write_object_end(w);
 }
 
-enum rc openai_schema(struct json_object **ret, struct err *e)
+void openai_schema(struct json_writer *w, const char *name)
 {
-	struct json_object *schema = schema_object(&invoice_form);
-
-	if (schema == NULL)
-		return err_no_memory(e);
-	*ret = schema;
-	return RC_OK;
+	schema_object(w, name, &invoice_form, NULL);
 }

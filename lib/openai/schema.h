@@ -6,13 +6,11 @@
 #ifndef MIZAN_OPENAI_SCHEMA_H
 #define MIZAN_OPENAI_SCHEMA_H
 
-#include <json-c/json.h>
-
-#include "core/err.h"
+#include "core/json_write.h"
 
 #define OPENAI_SCHEMA_NAME "invoice"
 
-/* RC_OK: *ret is the schema, the caller's to json_object_put().  RC_INTERNAL: no memory. */
-enum rc openai_schema(struct json_object **ret, struct err *e) MUST_CHECK;
+/* Write it as the member `name` (NULL: as the document). */
+void openai_schema(struct json_writer *w, const char *name);
 
 #endif

@@ -6,147 +6,201 @@ enum level { OK, WARNING, ERROR };
 
 static const char *const level_names[] = { [OK] = "ok", [WARNING] = "warning", [ERROR] = "error" };
 
-static void add(struct json_object *to, const char *name, struct json_object *value)
+/* null where the database did not answer, as what it would say is not known. */
+static void known_int(struct json_writer *w, const char *name, bool known, int64_t n)
 {
-	(void)json_object_object_add(to, name, value);
+	if (known)
+		json_write_int(w, name, n);
+	else
+		json_write_null(w, name);
 }
 
-static struct json_object *text(const char *s)
+static void text_or_null(struct json_writer *w, const char *name, const char *s)
 {
-	return s != NULL && s[0] != '\0' ? json_object_new_string(s) : NULL;
+	json_write_text(w, name, s != NULL && s[0] != '\0' ? s : NULL);
 }
 
-static struct json_object *number(int64_t n)
+/* Each check has its level, which decides readiness, and then writes what it found. */
+
+static enum level config_level(const struct ready_input *in)
 {
-	return json_object_new_int64(n);
+	(void)in;
+	return OK;
 }
 
-/* Add one check: its status first, then what the caller adds to the object returned. */
-static struct json_object *check(
-    struct json_object *checks, struct json_object *failing, const char *name, enum level level)
+static void config_report(struct json_writer *w, const struct ready_input *in, enum level level)
 {
-	struct json_object *o = json_object_new_object();
-
-	add(o, "status", text(level_names[level]));
-	add(checks, name, o);
-	if (level == ERROR)
-		(void)json_object_array_add(failing, text(name));
-	return o;
+	(void)in, (void)level;
+	json_write_bool(w, "validated", true);
 }
 
-static void check_database(
-    const struct ready_input *in, struct json_object *checks, struct json_object *failing)
+static bool old_schema(const struct ready_input *in)
 {
-	bool old_schema = in->facts != NULL && in->facts->schema_version < in->schema_version;
-	bool read_only = in->facts != NULL && in->facts->read_only;
-	enum level level =
-	    in->facts == NULL || old_schema || read_only || in->db_latency_ms > READY_DB_ERROR_MS
-		? ERROR
-	    : in->db_latency_ms > READY_DB_WARNING_MS ? WARNING
-						      : OK;
-	struct json_object *o = check(checks, failing, "database", level);
-
-	add(o, "latency_ms", in->facts != NULL ? number(in->db_latency_ms) : NULL);
-	add(o, "schema_version", in->facts != NULL ? number(in->facts->schema_version) : NULL);
-	if (in->facts == NULL)
-		add(o, "reason", text("unreachable"));
-	else if (old_schema)
-		add(o, "reason", text("schema_outdated"));
-	else if (read_only)
-		add(o, "reason", text("read_only"));
-	else if (level != OK)
-		add(o, "reason", text("slow"));
+	return in->facts != NULL && in->facts->schema_version < in->schema_version;
 }
 
-static void check_openai(
-    const struct ready_input *in, struct json_object *checks, struct json_object *failing)
+static enum level database_level(const struct ready_input *in)
+{
+	if (in->facts == NULL || old_schema(in) || in->facts->read_only ||
+	    in->db_latency_ms > READY_DB_ERROR_MS)
+		return ERROR;
+	return in->db_latency_ms > READY_DB_WARNING_MS ? WARNING : OK;
+}
+
+static void database_report(struct json_writer *w, const struct ready_input *in, enum level level)
 {
 	const struct readiness_facts *f = in->facts;
-	bool key = f != NULL && f->key_configured;
-	bool refused = f != NULL && strcmp(f->provider_state, "ok") != 0;
-	bool development = strcmp(in->cfg->env, "development") == 0;
-	enum level level = f == NULL     ? WARNING
-			   : refused     ? ERROR
-			   : key         ? OK
-			   : development ? WARNING
-					 : ERROR;
-	struct json_object *o = check(checks, failing, "openai_api", level);
 
-	add(o, "key_configured", f != NULL ? json_object_new_boolean(key) : NULL);
+	known_int(w, "latency_ms", f != NULL, in->db_latency_ms);
+	known_int(w, "schema_version", f != NULL, f != NULL ? f->schema_version : 0);
+	if (f == NULL)
+		json_write_text(w, "reason", "unreachable");
+	else if (old_schema(in))
+		json_write_text(w, "reason", "schema_outdated");
+	else if (f->read_only)
+		json_write_text(w, "reason", "read_only");
+	else if (level != OK)
+		json_write_text(w, "reason", "slow");
+}
+
+static bool refused(const struct readiness_facts *f)
+{
+	return strcmp(f->provider_state, "ok") != 0;
+}
+
+static enum level openai_level(const struct ready_input *in)
+{
+	if (in->facts == NULL)
+		return WARNING;
+	if (refused(in->facts))
+		return ERROR;
+	if (in->facts->key_configured)
+		return OK;
+	return strcmp(in->cfg->env, "development") == 0 ? WARNING : ERROR;
+}
+
+static void openai_report(struct json_writer *w, const struct ready_input *in, enum level level)
+{
+	const struct readiness_facts *f = in->facts;
+
+	(void)level;
 	if (f == NULL) {
-		add(o, "reason", text("unknown"));
-	} else if (refused) {
-		add(o, "reason", text(f->provider_state));
-		add(o, "until", text(f->provider_until));
-	} else if (!key) {
-		add(o, "reason", text("no_key"));
+		json_write_null(w, "key_configured");
+		json_write_text(w, "reason", "unknown");
+		return;
+	}
+	json_write_bool(w, "key_configured", f->key_configured);
+	if (refused(f)) {
+		text_or_null(w, "reason", f->provider_state);
+		text_or_null(w, "until", f->provider_until);
+	} else if (!f->key_configured) {
+		json_write_text(w, "reason", "no_key");
 	}
 }
 
-static void check_queue(
-    const struct ready_input *in, struct json_object *checks, struct json_object *failing)
+static bool deep(const struct ready_input *in)
+{
+	return in->facts->queue_depth > in->cfg->queue_depth_alarm;
+}
+
+static enum level queue_level(const struct ready_input *in)
+{
+	if (in->facts == NULL)
+		return WARNING;
+	if (in->facts->workers == 0)
+		return ERROR;
+	return in->facts->stuck_count > 0 || deep(in) ? WARNING : OK;
+}
+
+static void queue_report(struct json_writer *w, const struct ready_input *in, enum level level)
 {
 	const struct readiness_facts *f = in->facts;
-	bool deep = f != NULL && f->queue_depth > in->cfg->queue_depth_alarm;
-	enum level level = f == NULL                    ? WARNING
-			   : f->workers == 0            ? ERROR
-			   : f->stuck_count > 0 || deep ? WARNING
-							: OK;
-	struct json_object *o = check(checks, failing, "queue", level);
 
-	add(o, "depth", f != NULL ? number(f->queue_depth) : NULL);
-	add(o, "stuck_count", f != NULL ? number(f->stuck_count) : NULL);
-	add(o, "workers", f != NULL ? number(f->workers) : NULL);
+	known_int(w, "depth", f != NULL, f != NULL ? f->queue_depth : 0);
+	known_int(w, "stuck_count", f != NULL, f != NULL ? f->stuck_count : 0);
+	known_int(w, "workers", f != NULL, f != NULL ? f->workers : 0);
 	if (level != OK)
-		add(o, "reason",
-		    text(f == NULL            ? "unknown"
-			 : f->workers == 0    ? "no_worker"
-			 : f->stuck_count > 0 ? "stuck"
-					      : "deep"));
+		json_write_text(w, "reason",
+		    f == NULL            ? "unknown"
+		    : f->workers == 0    ? "no_worker"
+		    : f->stuck_count > 0 ? "stuck"
+					 : "deep");
 }
 
-static struct json_object *pilot(const struct ready_input *in)
+static const struct {
+	const char *name;
+	enum level (*level)(const struct ready_input *in);
+	void (*report)(struct json_writer *w, const struct ready_input *in, enum level level);
+} checks[] = {
+	{ "config", config_level, config_report },
+	{ "database", database_level, database_report },
+	{ "openai_api", openai_level, openai_report },
+	{ "queue", queue_level, queue_report },
+};
+enum { CHECKS = sizeof checks / sizeof checks[0] };
+
+static void write_checks(
+    struct json_writer *w, const struct ready_input *in, const enum level levels[CHECKS])
+{
+	json_write_object(w, "checks");
+	for (size_t i = 0; i < CHECKS; i++) {
+		json_write_object(w, checks[i].name);
+		json_write_text(w, "status", level_names[levels[i]]);
+		checks[i].report(w, in, levels[i]);
+		json_write_object_end(w);
+	}
+	json_write_object_end(w);
+}
+
+static void write_failing(struct json_writer *w, const enum level levels[CHECKS])
+{
+	json_write_list(w, "failing_checks");
+	for (size_t i = 0; i < CHECKS; i++)
+		if (levels[i] == ERROR)
+			json_write_text(w, NULL, checks[i].name);
+	json_write_list_end(w);
+}
+
+static void write_pilot(struct json_writer *w, const struct ready_input *in)
 {
 	const struct readiness_facts *f = in->facts;
-	struct json_object *o = json_object_new_object(), *limit = json_object_new_object();
 	int64_t max = in->cfg->pilot_max_invoices_per_hour;
-	int64_t left = f != NULL && f->pilot_used < max ? max - f->pilot_used : 0;
+	int64_t used = f != NULL ? f->pilot_used : 0;
 
+	json_write_object(w, "pilot");
 	/* Unknown is not on: while the database is away nothing is admitted. */
-	add(o, "enabled",
-	    json_object_new_boolean(in->cfg->pilot_enabled && f != NULL && f->pilot_switched_on));
-	add(o, "tenant_id", text(in->cfg->pilot_tenant_id));
-	add(limit, "current", f != NULL ? number(f->pilot_used) : NULL);
-	add(limit, "limit", number(max));
-	add(limit, "remaining", f != NULL ? number(left) : NULL);
-	add(limit, "window_seconds", number(READY_PILOT_WINDOW));
-	add(o, "rate_limit", limit);
-	return o;
+	json_write_bool(w, "enabled", in->cfg->pilot_enabled && f != NULL && f->pilot_switched_on);
+	json_write_text(w, "tenant_id", in->cfg->pilot_tenant_id);
+	json_write_object(w, "rate_limit");
+	known_int(w, "current", f != NULL, used);
+	json_write_int(w, "limit", max);
+	known_int(w, "remaining", f != NULL, used < max ? max - used : 0);
+	json_write_int(w, "window_seconds", READY_PILOT_WINDOW);
+	json_write_object_end(w);
+	json_write_object_end(w);
 }
 
-struct json_object *ready_report(const struct ready_input *in, bool *ret_ready)
+bool ready_report(struct json_writer *w, const struct ready_input *in)
 {
-	struct json_object *o = json_object_new_object(), *checks = json_object_new_object();
-	struct json_object *failing = json_object_new_array(), *activity = json_object_new_object();
-	struct json_object *config = check(checks, failing, "config", OK);
+	enum level levels[CHECKS];
+	bool ready = true;
 
-	add(config, "validated", json_object_new_boolean(1));
-	check_database(in, checks, failing);
-	check_openai(in, checks, failing);
-	check_queue(in, checks, failing);
-	*ret_ready = json_object_array_length(failing) == 0;
-	add(o, "status", text(*ret_ready ? "ready" : "not_ready"));
-	add(o, "timestamp", text(in->timestamp));
-	add(o, "build_id", text(in->build_id));
-	add(o, "config_hash", text(in->config_hash));
-	add(o, "checks", checks);
-	if (*ret_ready)
-		(void)json_object_put(failing);
-	else
-		add(o, "failing_checks", failing);
-	add(o, "pilot", pilot(in));
-	add(activity, "last_incident_at",
-	    in->facts != NULL ? text(in->facts->last_incident_at) : NULL);
-	add(o, "last_activity", activity);
-	return o;
+	for (size_t i = 0; i < CHECKS; i++) {
+		levels[i] = checks[i].level(in);
+		ready = ready && levels[i] != ERROR;
+	}
+	json_write_object(w, NULL);
+	json_write_text(w, "status", ready ? "ready" : "not_ready");
+	json_write_text(w, "timestamp", in->timestamp);
+	json_write_text(w, "build_id", in->build_id);
+	json_write_text(w, "config_hash", in->config_hash);
+	write_checks(w, in, levels);
+	if (!ready)
+		write_failing(w, levels);
+	write_pilot(w, in);
+	json_write_object(w, "last_activity");
+	text_or_null(w, "last_incident_at", in->facts != NULL ? in->facts->last_incident_at : NULL);
+	json_write_object_end(w);
+	json_write_object_end(w);
+	return ready;
 }

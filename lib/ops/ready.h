@@ -5,9 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <json-c/json.h>
-
 #include "core/config.h"
+#include "core/json_write.h"
 #include "store/readiness.h"
 
 #define READY_DB_WARNING_MS 100
@@ -24,12 +23,11 @@ struct ready_input {
 };
 
 /*
- * The answer's document, the caller's to json_object_put(); NULL: out of memory.  *ret_ready is
- * false when any check is an error, and the answer is then a 503.
+ * Write the answer's document.  False when any check is an error: the answer is then a 503.
  *
  * A schema newer than this build's is no error: migrations only expand, so that an old build
  * keeps working while a new one is rolled out.
  */
-struct json_object *ready_report(const struct ready_input *in, bool *ret_ready);
+bool ready_report(struct json_writer *w, const struct ready_input *in);
 
 #endif

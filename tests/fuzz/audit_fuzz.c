@@ -6,13 +6,13 @@
  */
 #include <json-c/json.h>
 
+#include "core/json_read.h"
 #include "fuzz/fuzz.h"
 #include "invoice/fingerprint.h"
 #include "invoice/form.h"
 #include "invoice/form_value.h"
 #include "invoice/number.h"
 #include "invoice/record.h"
-#include "openai/json.h"
 
 enum { MAX_ELEMENTS = 4, RECORD_EVERY = 16 };
 
@@ -146,7 +146,7 @@ static void check_json(const char *text)
 {
 	struct json_object *json;
 
-	INVARIANT(openai_json_parse(text, strlen(text), &json, NULL) == RC_OK);
+	INVARIANT(json_read(text, strlen(text), &json, NULL) == RC_OK);
 	json_object_put(json);
 }
 

@@ -3,6 +3,7 @@
  * blanks between; each further line is a header.  It goes up the guard ladder to a handler that
  * reads all that an upload does, and whatever comes of it must be an answer that can be sent.
  */
+#include "core/json_read.h"
 #include "core/random.h"
 #include "core/uuid.h"
 #include "fuzz/fuzz.h"
@@ -13,7 +14,6 @@
 #include "http/query.h"
 #include "http/route.h"
 #include "http/tenant.h"
-#include "openai/json.h"
 
 enum { MAX_HEADERS = 32, MAX_VARIABLE = 64 };
 
@@ -125,6 +125,7 @@ static enum rc upload(struct route_context *cx, struct err *e)
 	struct prefer prefer = prefer_parse(http_header(cx->rq, "Prefer"));
 	const char *type = http_header(cx->rq, "content-type");
 	enum rc rc = tenant_for_principal(&cx->principal, cx->rq->query, tenant, e);
+	struct json_writer w;
 
 	note(cx);
 	INVARIANT(prefer.wait_s >= -1);
@@ -140,7 +141,9 @@ static enum rc upload(struct route_context *cx, struct err *e)
 	if (rc == RC_INVALID)
 		return rc;
 	http_response_header(cx->rs, "Location", "/jobs/%s", rc == RC_OK ? key : tenant);
-	http_response_json(cx->rs, prefer.respond_async ? 202 : 200, json_object_new_object());
+	w = http_json(cx->rs, prefer.respond_async ? 202 : 200);
+	json_write_object(&w, NULL);
+	json_write_object_end(&w);
 	return RC_OK;
 }
 
@@ -174,7 +177,7 @@ static void check_response(const struct http_response *rs, const struct reached 
 	for (size_t i = 0; i < rs->n_headers; i++)
 		for (const char *c = rs->headers[i].value; *c != '\0'; c++)
 			INVARIANT((unsigned char)*c >= ' ' && *c != 0x7F);
-	INVARIANT(openai_json_parse(rs->body.p, rs->body.len, &body, NULL) == RC_OK);
+	INVARIANT(json_read(rs->body.p, rs->body.len, &body, NULL) == RC_OK);
 	json_object_put(body);
 	fuzz_check_utf8(buf_str(&rs->body), FUZZ_JSON);
 	INVARIANT(rs->status != 503 || strstr(buf_str(&rs->body), "host=secret") == NULL);

@@ -70,7 +70,8 @@ def table_names(page, heading):
 def answered_codes():
     """Every `code` that a problem can have, from where the code says so."""
     codes = {"internal_error"}
-    for _, text in source("fcgi/*.c", "lib/http/*.c", "lib/pg/*.c", "lib/store/*.c", "lib/ops/*.c"):
+    for _, text in source("fcgi/*.c", "lib/core/err.c", "lib/http/*.c", "lib/pg/*.c", "lib/store/*.c",
+                          "lib/ops/*.c"):
         codes.update(re.findall(r'(?:\b(?!RC_INTERNAL)RC_\w+|\brc),\s*"([a-z0-9_]+)"', text))
         codes.update(re.findall(r'\bunauthorized\(cx, "([a-z_]+)"', text))
         codes.update(re.findall(r'^\t\{ "([a-z_]+)", \d{3} \},$', text, re.M))

@@ -215,7 +215,8 @@ class TraceId(StackCase):
     def test_follows_the_job(self):
         done = self.upload_done(self.stack.unique_pdf(), headers={"X-Trace-Id": f"trace-{self.tenant}"})
         self.assertEqual(f"trace-{self.tenant}", done["trace_id"])
-        worked = [e for e in self.stack.log("worker-1", "job.succeeded") if e["job_id"] == done["job_id"]]
+        worked = wait_for(lambda: [  # the client is told before the log is
+            e for e in self.stack.log("worker-1", "job.succeeded") if e["job_id"] == done["job_id"]])
         self.assertEqual([f"trace-{self.tenant}"], [e["trace_id"] for e in worked])
 
 

@@ -33,9 +33,9 @@ static void test_no_memory(void)
 {
 	struct err e = { .rc = RC_OK };
 
-	CU_ASSERT(err_no_memory(&e) == RC_INTERNAL && e.rc == RC_INTERNAL);
+	CU_ASSERT(err_no_memory(&e) == RC_UNAVAILABLE && e.rc == RC_UNAVAILABLE);
 	CHECK_STR(e.code, "out_of_memory");
-	CU_ASSERT(err_no_memory(NULL) == RC_INTERNAL);
+	CU_ASSERT(err_no_memory(NULL) == RC_UNAVAILABLE);
 }
 
 const struct unit_test unit_tests[] = {

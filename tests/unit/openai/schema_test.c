@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "invoice/invoice_json.h"
+#include "core/json_read.h"
 #include "unit/invoice/sample.h"
 #include "unit/unit.h"
 
@@ -70,18 +70,28 @@ static int check_strict(struct json_object *schema)
 	return objects;
 }
 
+/* The schema as it is sent, read; json_object_put() it. */
+static struct json_object *read_schema(void)
+{
+	struct json_object *schema = NULL;
+	struct buf b;
+	struct json_writer w = { .out = &b };
+
+	buf_init(&b, 1 << 16);
+	openai_schema(&w, NULL);
+	CU_ASSERT_FATAL(json_read(buf_str(&b), b.len, &schema, NULL) == RC_OK);
+	buf_free(&b);
+	return schema;
+}
+
 static void schema_is_strict_everywhere(void)
 {
-	struct json_object *schema = NULL, *again;
+	struct json_object *schema = read_schema();
 
-	CU_ASSERT_FATAL(openai_schema(&schema, NULL) == RC_OK);
 	CU_ASSERT_TRUE(has_type(schema, "object"));
 	CU_ASSERT_FALSE(has_type(schema, "null"));
 	/* the root, seller, buyer, 19 fields F, 4 kinds of list elements */
 	CU_ASSERT_EQUAL(check_strict(schema), 1 + 2 + 19 + 4);
-	again = json_tokener_parse(json_object_to_json_string(schema));
-	CU_ASSERT_TRUE(json_object_equal(schema, again));
-	json_object_put(again);
 	json_object_put(schema);
 }
 
@@ -113,9 +123,8 @@ static bool conforms(struct json_object *schema, struct json_object *value)
 
 static void sample_conforms(void)
 {
-	struct json_object *schema = NULL, *sample = json_tokener_parse(SAMPLE);
+	struct json_object *schema = read_schema(), *sample = json_tokener_parse(SAMPLE);
 
-	CU_ASSERT_FATAL(openai_schema(&schema, NULL) == RC_OK);
 	CU_ASSERT_TRUE(conforms(schema, sample));
 	json_object_object_del(sample, "ettn");
 	CU_ASSERT_FALSE(conforms(schema, sample));

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json_read.h"
 #include "unit/unit.h"
 
 #define UNTIL "2026-01-17T15:05:00Z"
@@ -41,8 +42,16 @@ static void fine(void)
 /* The report's document as text; or of one check alone, with whether it made us not ready. */
 static char *report(const char *check, bool *ret_ready)
 {
-	struct json_object *doc = ready_report(&in, ret_ready), *at = doc;
+	struct json_object *doc = NULL, *at;
+	struct buf b;
+	struct json_writer w = { .out = &b };
 	char *text;
+
+	buf_init(&b, 1 << 14);
+	*ret_ready = ready_report(&w, &in);
+	CU_ASSERT_FATAL(json_read(buf_str(&b), b.len, &doc, NULL) == RC_OK);
+	buf_free(&b);
+	at = doc;
 
 	if (check != NULL) {
 		(void)json_object_object_get_ex(doc, "checks", &at);
