@@ -184,6 +184,7 @@ class Simulator:
 
 class Stack:
     """One stack of scripts/stack in a directory of its own, TEST_DIR/NAME."""
+    prefix = ()  # of the command, where it is to run elsewhere
 
     def __init__(self, name="stack", **settings):
         self.dir = TEST_DIR / name
@@ -203,7 +204,7 @@ class Stack:
 
     def try_script(self, *arguments, settings=None):
         """The same, but a failure is the caller's to look at."""
-        return run([str(ROOT / "scripts" / "stack"), *arguments, "--dir", str(self.dir)],
+        return run([*self.prefix, str(ROOT / "scripts" / "stack"), *arguments, "--dir", str(self.dir)],
                    env=environment(settings or {}), cwd=ROOT)
 
     def up(self, *arguments):
@@ -288,7 +289,7 @@ class Stack:
 
     def log(self, name, event=None, since=0):
         """Its events as objects, from character `since` of log_text() on."""
-        lines = [line for line in self.log_text(name)[since:].splitlines() if line.startswith("{")]
+        lines = [line for line in self.log_text(name)[since:].splitlines() if line.startswith("{") and line.endswith("}")]
         events = [json.loads(line) for line in lines]
         return [e for e in events if event is None or e.get("event") == event]
 
