@@ -9,6 +9,12 @@
 
 #define USER_AGENT "mizan"
 
+/*
+ * Interim answers, headers and trailers together.  libcurl keeps all of them until the end, and
+ * before 8.3 bounds only those before the body.
+ */
+enum { MAX_HEAD_BYTES = 256 << 10 };
+
 /* A callback that returns less than n makes libcurl end the call. */
 static size_t take_body(char *bytes, size_t one, size_t n, void *arg)
 {
@@ -25,9 +31,13 @@ static size_t take_body(char *bytes, size_t one, size_t n, void *arg)
 static size_t take_header(char *bytes, size_t one, size_t n, void *arg)
 {
 	static const char status_line[] = "HTTP/";
-	struct openai_headers *headers = arg;
+	struct openai_call *call = arg;
+	struct openai_headers *headers = &call->done.raw.headers;
 
 	(void)one;
+	call->head_bytes += n;
+	if (call->head_bytes > MAX_HEAD_BYTES)
+		return 0;
 	/* an interim answer such as 100 Continue came before */
 	if (n >= sizeof status_line - 1 && memcmp(bytes, status_line, sizeof status_line - 1) == 0)
 		*headers = (struct openai_headers){ .date = "" };
@@ -60,7 +70,7 @@ CURL *openai_call_handle(struct openai_call *call, const struct openai_settings 
 	SET(CURLOPT_WRITEFUNCTION, take_body);
 	SET(CURLOPT_WRITEDATA, call);
 	SET(CURLOPT_HEADERFUNCTION, take_header);
-	SET(CURLOPT_HEADERDATA, &call->done.raw.headers);
+	SET(CURLOPT_HEADERDATA, call);
 #undef SET
 	if (ok)
 		return h;
@@ -71,6 +81,7 @@ CURL *openai_call_handle(struct openai_call *call, const struct openai_settings 
 bool openai_call_prepare(struct openai_call *call, const struct buf *body, size_t max_reply_bytes)
 {
 	call->too_large = false;
+	call->head_bytes = 0;
 	call->errbuf[0] = '\0';
 	buf_init(&call->done.raw.body, max_reply_bytes);
 	return curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, buf_str(body)) == CURLE_OK &&
@@ -97,6 +108,8 @@ static enum openai_transport transport_of(CURLcode code, const struct openai_cal
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return OPENAI_NOT_CONNECTED;
 	case CURLE_WRITE_ERROR:
+		if (call->head_bytes > MAX_HEAD_BYTES)
+			return OPENAI_CONNECTION_CUT;
 		return call->too_large ? OPENAI_TOO_LARGE : OPENAI_CLIENT_FAILED;
 	case CURLE_OUT_OF_MEMORY:
 	case CURLE_FAILED_INIT:
@@ -118,6 +131,8 @@ static void note_failure(struct openai_call *call, CURLcode code)
 
 	if (call->too_large)
 		words = "the body is over the maximum";
+	else if (call->head_bytes > MAX_HEAD_BYTES)
+		words = "the headers are over the maximum";
 	for (; words[n] != '\0' && n < sizeof raw->failure - 1; n++)
 		raw->failure[n] = (char)(words[n] >= ' ' && words[n] <= '~' ? words[n] : '?');
 	raw->failure[n] = '\0';

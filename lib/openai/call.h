@@ -20,6 +20,7 @@ struct openai_call {
 	char errbuf[CURL_ERROR_SIZE];
 	struct buf sent;
 	bool too_large;
+	size_t head_bytes; /* of the answer's headers so far, and of what comes after its body */
 	struct openai_done done;
 };
 
