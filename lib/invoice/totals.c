@@ -43,11 +43,15 @@ enum line_amount totals_line_amount(const struct invoice_line *line, struct deci
 		return LINE_REMARK;
 	if (decimal_parse(line->net_amount, ret) || totals_line_product(line, ret))
 		return LINE_AMOUNT;
-	return LINE_INCOMPLETE;
+	return line->quantity != NULL && line->unit_price != NULL ? LINE_TOO_LARGE
+								  : LINE_INCOMPLETE;
 }
 
-/* False when there is no line to add up, or one that has no amount, or the sum does not fit. */
-static bool sum_lines(const struct invoice *inv, struct decimal *ret)
+/*
+ * False when there is no line to add up, or one that has no amount.  What does not fit makes
+ * *fit false: such lines are there all the same, and no other figure may stand in for them.
+ */
+static bool sum_lines(const struct invoice *inv, struct decimal *ret, bool *fit)
 {
 	struct sum s = { 0 };
 	bool any = false;
@@ -60,12 +64,17 @@ static bool sum_lines(const struct invoice *inv, struct decimal *ret)
 			break;
 		case LINE_INCOMPLETE:
 			return false;
+		case LINE_TOO_LARGE:
+			s.broken = true;
+			any = true;
+			break;
 		case LINE_AMOUNT:
 			sum_add(&s, d);
 			any = true;
 			break;
 		}
 	}
+	*fit = !s.broken;
 	if (!any || s.broken)
 		return false;
 	*ret = s.value;
@@ -150,10 +159,10 @@ static int document_sign(const struct invoice *inv, const struct totals *t)
 void totals_of(const struct invoice *inv, struct totals *ret)
 {
 	struct totals t = { 0 };
-	bool any_tax, any_withheld, fit;
+	bool any_tax, any_withheld, fit, lines_fit = true;
 	int sign;
 
-	t.has_lines = sum_lines(inv, &t.lines);
+	t.has_lines = sum_lines(inv, &t.lines, &lines_fit);
 	sign = document_sign(inv, &t);
 	fit = sum_parts(inv->allowances, inv->n_allowances, &t.allowances);
 	fit = sum_parts(inv->charges, inv->n_charges, &t.charges) && fit;
@@ -166,7 +175,7 @@ void totals_of(const struct invoice *inv, struct totals *ret)
 	t.allowances = deduction(t.allowances, sign);
 	t.withheld = deduction(t.withheld, sign);
 	t.prepaid = deduction(amount_or_zero(inv->prepaid_amount.value), sign);
-	t.has_computed = fit && compute(inv, &t, &t.computed);
+	t.has_computed = fit && lines_fit && compute(inv, &t, &t.computed);
 	t.has_stated = fit && state(inv, &t, &t.stated);
 	*ret = t;
 }

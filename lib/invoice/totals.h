@@ -51,7 +51,7 @@ struct totals {
  */
 void totals_of(const struct invoice *inv, struct totals *ret);
 
-enum line_amount { LINE_REMARK, LINE_INCOMPLETE, LINE_AMOUNT };
+enum line_amount { LINE_REMARK, LINE_INCOMPLETE, LINE_TOO_LARGE, LINE_AMOUNT };
 
 /* A line's amount as above.  *ret is set for LINE_AMOUNT only. */
 enum line_amount totals_line_amount(const struct invoice_line *line, struct decimal *ret);

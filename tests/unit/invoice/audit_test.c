@@ -250,6 +250,12 @@ static void test_sums_too_large(void)
 		{ __LINE__, { .tax_inclusive = "1",
 				.lines = "99999999999999999999999999999999999999 1 "
 					 "-99999999999999999999999999999999999999" } },
+		/* no subtotal stands in for lines that are there */
+		{ __LINE__, { .tax_inclusive = "1", .lines = huge, .line_total = "1" } },
+		{ __LINE__, { .tax_inclusive = "1", .lines = huge, .tax_exclusive = "1" } },
+		{ __LINE__, { .tax_inclusive = "1",
+				.lines = "99999999999999999999*99999999999999999999",
+				.line_total = "1" } },
 		{ __LINE__, { .tax_inclusive = "1", .lines = "1", .allowances = huge } },
 		{ __LINE__, { .tax_inclusive = "1", .lines = "1", .charges = huge } },
 		{ __LINE__, { .tax_inclusive = "1", .lines = "1", .taxes = huge } },
