@@ -44,7 +44,7 @@ sysconfdir ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 JOBS     := $(shell nproc 2>/dev/null || echo 1)
 SUBMAKE   = $(MAKE) --no-print-directory -j$(JOBS)
 
-all: $(BINS) $(B)/bin/openai_sim ## build the programs (build/plain/bin)
+all: $(BINS) $(B)/bin/openai_sim $(B)/bin/fail_nth.so ## build the programs (build/plain/bin)
 
 $(B)/%.o: %.c $(B)/.flags
 	@mkdir -p $(@D)
@@ -79,6 +79,15 @@ $(B)/bin/hello: $(B)/tests/bench/hello.o
 
 $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(B)/tests/unit/main.o $(LIB)
 	$(CC) $(LINK) -o $@ $^ -lcunit $(LIBS)
+
+# Calls that fail on demand, linked into unit tests and preloaded into programs.  Plain whatever SAN
+# says, as it stands in for malloc() before a sanitizer is there.
+FAIL_NTH := $(B)/tests/torture/fail_nth.o
+$(FAIL_NTH): HARD := -fPIC -fno-builtin
+$(filter $(B)/tests/unit/torture/%,$(UNITS)): $(FAIL_NTH)
+$(B)/bin/fail_nth.so: $(FAIL_NTH)
+	@mkdir -p $(@D)
+	$(CC) -shared -o $@ $^
 
 # A fuzz target replays its corpus with gcc (standalone.c), or fuzzes with clang's libFuzzer.
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)

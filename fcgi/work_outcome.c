@@ -103,10 +103,13 @@ static void read_well(struct worker *w, struct task *t)
 	struct record_source from = source(t);
 
 	if (record_read(&t->reply.invoice, &w->app.cfg.thresholds, &from, &t->record, NULL) ==
-	    RC_OK)
+	    RC_OK) {
 		result(t);
-	else
-		work_drop(w, t); /* no memory: its lease ends, and it is tried again */
+		return;
+	}
+	t->reply.reason = t->call.outcome = "client_failed";
+	(void)snprintf(t->reply.detail, sizeof t->reply.detail, "out of memory");
+	release(w, t, -1, false);
 }
 
 /* One more try with twice the budget, under the same lease. */
@@ -175,16 +178,10 @@ static void judged(struct worker *w, struct task *t)
 
 void work_outcome(struct worker *w, struct task *t, struct openai_raw *raw)
 {
-	struct err e = { 0 };
-
 	work_call_over(w, t);
 	t->raw = *raw;
 	t->extraction_ms += raw->duration_ms;
-	if (openai_reply_read(&t->raw, &t->reply, &e) != RC_OK) {
-		work_log(t, LOG_ERROR_LEVEL, "job.lease", "left to its lease: %s", e.msg);
-		work_drop(w, t);
-		return;
-	}
+	openai_reply_read(&t->raw, &t->reply);
 	describe_call(t);
 	if (t->reply.outcome != OPENAI_OK)
 		work_log(t, LOG_WARN_LEVEL, "provider.answer", "%s: %s (request %s)",

@@ -58,7 +58,7 @@ static void note_usage(struct json_object *envelope, struct openai_reply *r)
 }
 
 /* The model's own text: parse it, and fill the invoice. */
-static enum rc read_content(struct json_object *content, struct openai_reply *r, struct err *e)
+static enum rc read_content(struct json_object *content, struct openai_reply *r)
 {
 	struct json_object *json = NULL;
 	struct err why = { .rc = RC_OK };
@@ -72,16 +72,13 @@ static enum rc read_content(struct json_object *content, struct openai_reply *r,
 		settle(r, OPENAI_OK, "ok", "%s", "");
 		return RC_OK;
 	}
-	if (rc != RC_INVALID) {
-		if (e != NULL)
-			*e = why;
+	if (rc != RC_INVALID)
 		return rc;
-	}
 	settle(r, OPENAI_DOCUMENT_FAILED, "invalid_reply", "%s", why.msg);
 	return RC_OK;
 }
 
-static enum rc read_choice(struct json_object *choice, struct openai_reply *r, struct err *e)
+static enum rc read_choice(struct json_object *choice, struct openai_reply *r)
 {
 	struct json_object *message = member(choice, "message", json_type_object);
 	struct json_object *content = member(message, "content", json_type_string);
@@ -99,7 +96,7 @@ static enum rc read_choice(struct json_object *choice, struct openai_reply *r, s
 	else if (content == NULL)
 		settle(r, OPENAI_DOCUMENT_FAILED, "invalid_reply", "the answer has no content");
 	else
-		return read_content(content, r, e);
+		return read_content(content, r);
 	return RC_OK;
 }
 
@@ -114,7 +111,8 @@ static void settle_unreadable(const struct buf *body, const char *why, struct op
 		settle(r, OPENAI_UNAVAILABLE, "provider_not_api", "HTTP 200, but no JSON object");
 }
 
-static enum rc read_envelope(const struct buf *body, struct openai_reply *r, struct err *e)
+/* RC_OK: r is settled; else memory is out. */
+static enum rc read_envelope(const struct buf *body, struct openai_reply *r)
 {
 	struct json_object *envelope, *choices;
 	struct err why = { .rc = RC_OK };
@@ -124,33 +122,27 @@ static enum rc read_envelope(const struct buf *body, struct openai_reply *r, str
 		settle_unreadable(body, why.msg, r);
 		return RC_OK;
 	}
-	if (rc != RC_OK) {
-		if (e != NULL)
-			*e = why;
+	if (rc != RC_OK)
 		return rc;
-	}
 	note_usage(envelope, r);
 	choices = member(envelope, "choices", json_type_array);
 	if (choices == NULL || json_object_array_length(choices) == 0)
 		settle(r, OPENAI_UNAVAILABLE, "provider_not_api", "HTTP 200 without choices");
 	else
-		rc = read_choice(json_object_array_get_idx(choices, 0), r, e);
+		rc = read_choice(json_object_array_get_idx(choices, 0), r);
 	json_object_put(envelope);
 	return rc;
 }
 
-enum rc openai_reply_read(const struct openai_raw *raw, struct openai_reply *ret, struct err *e)
+void openai_reply_read(const struct openai_raw *raw, struct openai_reply *ret)
 {
 	struct openai_reply r = { .prompt_tokens = -1, .completion_tokens = -1 };
-	enum rc rc = RC_OK;
 
 	(void)snprintf(r.request_id, sizeof r.request_id, "%s", raw->headers.request_id);
 	r.retry_after_ms = openai_headers_retry_after_ms(&raw->headers, raw->received_at);
-	if (!openai_outcome_settled(raw, &r))
-		rc = read_envelope(&raw->body, &r, e);
-	if (rc == RC_OK)
-		*ret = r;
-	return rc;
+	if (!openai_outcome_settled(raw, &r) && read_envelope(&raw->body, &r) != RC_OK)
+		settle(&r, OPENAI_UNAVAILABLE, "client_failed", "out of memory");
+	*ret = r;
 }
 
 void openai_reply_clear(struct openai_reply *r)

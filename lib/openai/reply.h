@@ -19,7 +19,7 @@
  *                  provider_not_api            200, but not a JSON object with choices: HTML of a
  *                                              proxy, nothing.  No document can bring that about,
  *                                              so none pays for it
- *                  client_failed               ours, before anything was sent: out of memory
+ *                  client_failed               ours: out of memory
  * LENGTH           length                      finish_reason length: the token budget ran out
  * DOCUMENT_FAILED  provider_rejected_document  400, 404, 413, 415, 422
  *                  refusal                     the model refused
@@ -59,11 +59,10 @@ struct openai_reply {
 };
 
 /*
- * RC_OK: *ret is filled, whatever the provider said; openai_reply_clear() when done.
- * RC_UNAVAILABLE: out of memory; *ret is untouched.
+ * *ret is filled, whatever the provider said; openai_reply_clear() when done.  Without the memory
+ * to read a body, a 200 is client_failed, and an error is judged by its status alone.
  */
-enum rc openai_reply_read(
-    const struct openai_raw *raw, struct openai_reply *ret, struct err *e) MUST_CHECK;
+void openai_reply_read(const struct openai_raw *raw, struct openai_reply *ret);
 
 /* Release what *r holds and zero it.  Safe on a zeroed struct. */
 void openai_reply_clear(struct openai_reply *r);

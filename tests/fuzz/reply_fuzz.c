@@ -101,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		raw.http_status = (int)(strtoul(word, NULL, 10) % 1000);
 		buf_add(&raw.body, newline + 1, rest);
 	}
-	INVARIANT(openai_reply_read(&raw, &reply, NULL) == RC_OK);
+	openai_reply_read(&raw, &reply);
 	if (reply.outcome == OPENAI_OK)
 		check_round_trip(&reply.invoice);
 	openai_reply_clear(&reply);

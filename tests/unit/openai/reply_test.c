@@ -26,9 +26,8 @@ static struct openai_reply judge(
     struct openai_raw raw, enum openai_outcome outcome, const char *reason, unsigned line)
 {
 	struct openai_reply r = { .reason = "none" };
-	struct err e = { .msg = "" };
 
-	CHECK_ROW(openai_reply_read(&raw, &r, &e) == RC_OK, line, e.msg);
+	openai_reply_read(&raw, &r);
 	CHECK_ROW(r.outcome == outcome, line, r.reason);
 	CHECK_STR_ROW(r.reason, reason, line);
 	openai_raw_clear(&raw);
