@@ -3,7 +3,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "openai/headers.h"
 
@@ -149,7 +148,6 @@ void openai_call_conclude(struct openai_call *call, CURLcode code)
 	buf_free(&call->sent);
 	raw->transport = transport_of(code, call);
 	raw->http_status = (int)status;
-	raw->received_at = (int64_t)time(NULL);
 	raw->duration_ms = microseconds / 1000;
 	if (code != CURLE_OK)
 		note_failure(call, code);

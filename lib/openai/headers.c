@@ -78,22 +78,20 @@ static int64_t from_number(const char *text, double unit_ms)
 	return *end == '\0' ? bounded_ms(value * unit_ms) : -1;
 }
 
-static int64_t from_date(const struct openai_headers *h, int64_t received_at)
+static int64_t from_date(const struct openai_headers *h)
 {
 	time_t until = curl_getdate(h->retry_after, NULL), now = curl_getdate(h->date, NULL);
 
-	if (until == -1)
+	if (until == -1 || now == -1)
 		return -1;
-	if (now == -1)
-		now = (time_t)received_at;
 	return until > now ? bounded_ms(1000.0 * (double)(until - now)) : 0;
 }
 
-int64_t openai_headers_retry_after_ms(const struct openai_headers *h, int64_t received_at)
+int64_t openai_headers_retry_after_ms(const struct openai_headers *h)
 {
 	int64_t ms = from_number(h->retry_after_ms, 1);
 
 	if (ms < 0)
 		ms = from_number(h->retry_after, 1000);
-	return ms >= 0 ? ms : from_date(h, received_at);
+	return ms >= 0 ? ms : from_date(h);
 }

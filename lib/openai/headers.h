@@ -15,10 +15,10 @@ void openai_headers_add(struct openai_headers *h, const char *line, size_t len);
 /*
  * Milliseconds to wait, 0 to OPENAI_MAX_RETRY_AFTER_MS, from the first of these that is
  * there and makes sense: retry-after-ms; Retry-After in seconds or as a date (against the
- * answer's own Date, else received_at, Unix seconds).  -1: none.
+ * answer's own Date: our clock may be wrong).  -1: none.
  * The x-ratelimit-reset-* headers tell when a budget is full again, which may be hours after
  * the first call that it admits: they name no wait.
  */
-int64_t openai_headers_retry_after_ms(const struct openai_headers *h, int64_t received_at);
+int64_t openai_headers_retry_after_ms(const struct openai_headers *h);
 
 #endif

@@ -34,8 +34,7 @@ struct openai_raw {
 	char failure[160]; /* what went wrong; "" when the answer arrived; no secret in it */
 	int http_status;   /* 0: none was received */
 	struct openai_headers headers;
-	struct buf body;     /* at most settings.max_reply_bytes; binary, from a stranger */
-	int64_t received_at; /* Unix seconds, our clock */
+	struct buf body; /* at most settings.max_reply_bytes; binary, from a stranger */
 	int64_t duration_ms;
 };
 

@@ -139,7 +139,7 @@ void openai_reply_read(const struct openai_raw *raw, struct openai_reply *ret)
 	struct openai_reply r = { .prompt_tokens = -1, .completion_tokens = -1 };
 
 	(void)snprintf(r.request_id, sizeof r.request_id, "%s", raw->headers.request_id);
-	r.retry_after_ms = openai_headers_retry_after_ms(&raw->headers, raw->received_at);
+	r.retry_after_ms = openai_headers_retry_after_ms(&raw->headers);
 	if (!openai_outcome_settled(raw, &r) && read_envelope(&raw->body, &r) != RC_OK)
 		settle(&r, OPENAI_UNAVAILABLE, "client_failed", "out of memory");
 	*ret = r;

@@ -99,7 +99,6 @@ static void ways_to_end(void)
 		CHECK_ROW((done.raw.failure[0] == '\0') == (done.raw.transport == OPENAI_ARRIVED),
 		    rows[i].line, done.raw.failure);
 		CHECK_ROW(strstr(done.raw.failure, "sk-") == NULL, rows[i].line, "a secret");
-		CHECK_ROW(done.raw.received_at >= (int64_t)time(NULL) - 5, rows[i].line, "clock");
 		openai_raw_clear(&done.raw);
 		openai_client_free(c);
 	}
