@@ -226,12 +226,12 @@ char *form_text(const char *bytes, size_t n, size_t max)
 	if (out == NULL)
 		return NULL;
 	len = replace_controls(out, bytes, n);
-	while (len > 0 && is_space(out[len - 1]))
-		len--;
 	while (from < len && is_space(out[from]))
 		from++;
-	len -= from;
+	len = bytes_of(out + from, len - from, max);
+	while (len > 0 && is_space(out[from + len - 1]))
+		len--;
 	memmove(out, out + from, len);
-	out[bytes_of(out, len, max)] = '\0';
+	out[len] = '\0';
 	return out;
 }

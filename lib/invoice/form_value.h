@@ -26,8 +26,8 @@ bool form_confidence(const char *number, int *ret);
 
 /*
  * Copy n bytes of UTF-8 to a new string: control characters other than newline and tab
- * become spaces, white space at either end goes, and what remains is cut after max
- * characters.  NULL: out of memory.
+ * become spaces, white space before it goes, what remains is cut after max characters, and
+ * white space at the end of that goes too.  Idempotent.  NULL: out of memory.
  */
 char *form_text(const char *bytes, size_t n, size_t max);
 

@@ -1,7 +1,7 @@
 /*
  * Single values as a reader hands them on.  Whatever text comes in, number_normalize() either
  * refuses it or yields what decimal_parse() takes, and what it yields again when given its own
- * answer; dates, currencies, confidences and tax ids likewise.
+ * answer; dates, currencies, confidences, tax ids and texts likewise.
  */
 #include <string.h>
 
@@ -54,6 +54,17 @@ static void check_tax_id(const char *text)
 	INVARIANT(tax_id_compact(id, again));
 }
 
+static void check_text(const char *text, size_t size)
+{
+	char *once = form_text(text, size, 20), *twice;
+
+	INVARIANT(once != NULL && strlen(once) <= size);
+	twice = form_text(once, strlen(once), 20);
+	INVARIANT(twice != NULL && strcmp(once, twice) == 0);
+	free(once);
+	free(twice);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = fuzz_text(data, size);
@@ -61,6 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_number(text);
 	check_form_values(text);
 	check_tax_id(text);
+	check_text(text, size);
 	free(text);
 	return 0;
 }

@@ -171,6 +171,8 @@ static void texts(void)
 		{ __LINE__, "ğğğ", 3, "ğğğ" },
 		{ __LINE__, "a₺😀b", 3, "a₺😀" },
 		{ __LINE__, "abc", 0, "" },
+		{ __LINE__, "abc def", 4, "abc" },
+		{ __LINE__, " a   b", 3, "a" },
 		{ __LINE__, "trailing \xc2", 20, "trailing \xc2" },
 	};
 
