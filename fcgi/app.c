@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "core/build_id.h"
 #include "core/clock.h"
@@ -126,6 +127,20 @@ static void say_hello(struct app *app)
 	    (long long)c->pilot_max_invoices_per_hour, (long long)c->pilot_max_incidents_per_hour);
 }
 
+/*
+ * In production no other program of the same user, www-data's say, reads our keys in /proc/PID or
+ * attaches to us, and no crash writes them to a file.  Elsewhere debuggers may; so may sanitizers.
+ */
+static void keep_to_ourselves(const struct config *cfg)
+{
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+	if (strcmp(cfg->env, "production") == 0)
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#else
+	(void)cfg;
+#endif
+}
+
 int app_start(struct app *app, const char *process, const char *summary, int argc, char **argv)
 {
 	bool check_only = false;
@@ -140,6 +155,7 @@ int app_start(struct app *app, const char *process, const char *summary, int arg
 		app_stop(app);
 		return EXIT_USAGE;
 	}
+	keep_to_ourselves(&app->cfg);
 	if (check_only) {
 		(void)printf("configuration is valid: config_hash=%s\n", app->config_hash);
 		app_stop(app);
@@ -172,6 +188,7 @@ struct serving {
 	const struct route *routes;
 	size_t n;
 	struct app *app;
+	struct key_guard *key_guard;
 	void (*stopping)(void *);
 };
 
@@ -186,6 +203,7 @@ static void handle(void *arg, const struct http_request *rq, struct http_respons
 	struct route_context cx = {
 		.app = s->app,
 		.authenticate = app_authenticate,
+		.key_guard = s->key_guard,
 		.rq = rq,
 		.rs = rs,
 	};
@@ -217,7 +235,13 @@ static void stopping(void *arg)
 int app_serve(
     struct app *app, const struct route *routes, size_t n, size_t threads, void (*on_stop)(void *))
 {
-	struct serving s = { routes, n, app, on_stop };
+	struct serving s = {
+		.routes = routes,
+		.n = n,
+		.app = app,
+		.key_guard = key_guard_new(app->cfg.wrong_keys_per_minute),
+		.stopping = on_stop,
+	};
 	struct server server = {
 		.listen_path = app->listen_path,
 		.threads = threads,
@@ -227,8 +251,10 @@ int app_serve(
 		.app = &s,
 	};
 	struct err e = { 0 };
+	enum rc rc = s.key_guard != NULL ? server_run(&server, &e) : err_no_memory(&e);
 
-	if (server_run(&server, &e) != RC_OK) {
+	key_guard_free(s.key_guard);
+	if (rc != RC_OK) {
 		(void)fprintf(stderr, "%s: %s\n", app->process, e.msg);
 		log_error("stop", "%s", e.msg);
 		return EXIT_FAILURE;

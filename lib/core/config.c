@@ -65,6 +65,7 @@ static const struct config_key keys[] = {
 	INT("WORKER_ALIVE_SECONDS", "30", 2, DAY_S, worker_alive_seconds),
 	INT("WORKER_CONCURRENCY", "32", 1, 1024, worker_concurrency),
 	INT("WORKER_POLL_MS", "500", 10, 60000, worker_poll_ms),
+	INT("WRONG_KEYS_PER_MINUTE", "60", 1, 1000000, wrong_keys_per_minute),
 };
 /* clang-format on */
 

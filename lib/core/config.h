@@ -31,6 +31,7 @@ struct thresholds {
 struct config {
 	char *env; /* development, staging or production */
 	char *api_key, *admin_api_key;
+	int64_t wrong_keys_per_minute;
 	char *database_url;
 	int64_t db_pool_size, db_timeout_ms;
 	char *openai_api_key; /* NULL: none */

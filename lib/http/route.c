@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "core/clock.h"
+#include "http/key.h"
+
 /* Capture {id}; id is written only where the path fits. */
 static bool path_fits(const char *pattern, const char *path, char id[ROUTE_ID_SIZE])
 {
@@ -82,6 +85,31 @@ static enum rc unauthorized(struct route_context *cx, const char *code, const ch
 	return err_set(&cx->err, RC_INVALID, code, "a valid key is needed in %s", header);
 }
 
+/* Whose key is it?  RC_NOT_FOUND: nobody's of that kind. */
+static enum rc recognise(struct route_context *cx, const char *key, enum principal_kind kind)
+{
+	const char *address = cx->rq->remote_addr;
+	struct principal principal = { .kind = PRINCIPAL_NONE };
+	uint8_t hash[KEY_HASH_SIZE];
+	int64_t wait = 1;
+	enum rc rc;
+
+	key_hash(key, hash);
+	if (!key_guard_allows(cx->key_guard, address, hash, clock_ms(), &wait)) {
+		http_response_header(cx->rs, "Retry-After", "%lld", (long long)wait);
+		return err_set(&cx->err, RC_LIMITED, "too_many_wrong_keys",
+		    "too many wrong keys came from your address; wait before you try another");
+	}
+	rc = cx->authenticate(cx->app, key, kind, &principal, &cx->err);
+	if (rc == RC_OK && principal.kind != kind)
+		rc = RC_NOT_FOUND;
+	if (rc == RC_OK)
+		cx->principal = principal;
+	if (rc == RC_OK || rc == RC_NOT_FOUND)
+		key_guard_note(cx->key_guard, address, hash, clock_ms(), rc == RC_OK);
+	return rc;
+}
+
 static enum rc check_key(unsigned need, struct route_context *cx)
 {
 	static const struct {
@@ -95,7 +123,6 @@ static enum rc check_key(unsigned need, struct route_context *cx)
 	const char *wanted = NULL;
 
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-		struct principal principal = { .kind = PRINCIPAL_NONE };
 		const char *key;
 		enum rc rc;
 
@@ -105,12 +132,8 @@ static enum rc check_key(unsigned need, struct route_context *cx)
 		key = http_header(cx->rq, wanted);
 		if (key == NULL || key[0] == '\0')
 			continue;
-		rc = cx->authenticate(cx->app, key, keys[i].kind, &principal, &cx->err);
-		if (rc == RC_NOT_FOUND || (rc == RC_OK && principal.kind != keys[i].kind))
-			return unauthorized(cx, "invalid_api_key", wanted);
-		if (rc == RC_OK)
-			cx->principal = principal;
-		return rc;
+		rc = recognise(cx, key, keys[i].kind);
+		return rc == RC_NOT_FOUND ? unauthorized(cx, "invalid_api_key", wanted) : rc;
 	}
 	return wanted != NULL ? unauthorized(cx, "missing_api_key", wanted) : RC_OK;
 }

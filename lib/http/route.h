@@ -1,6 +1,6 @@
 /*
  * The route table and the one guard ladder before every handler: path (404), method (405),
- * key (401), then the handler.
+ * key (429, 401), then the handler.
  *
  *	static const struct route routes[] = {
  *		{ "GET",  "/jobs/{id}",    NEED_CLIENT, job_get },
@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "core/err.h"
+#include "http/key_guard.h"
 #include "http/principal.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -50,6 +51,7 @@ struct route {
 struct route_context {
 	void *app;
 	route_authenticate_fn *authenticate;
+	struct key_guard *key_guard; /* NULL: keys may be tried without end */
 	const struct http_request *rq;
 	struct http_response *rs; /* initialised */
 
@@ -62,8 +64,8 @@ struct route_context {
 /*
  * Answer cx->rq from the first row that fits path and method.  Failures of the ladder:
  * "not_found" 404; "method_not_allowed" 405 with Allow; "missing_api_key" and
- * "invalid_api_key" 401 with WWW-Authenticate.  The body of a HEAD's answer is left to
- * the server to withhold.
+ * "invalid_api_key" 401 with WWW-Authenticate; "too_many_wrong_keys" 429 with Retry-After.  The
+ * body of a HEAD's answer is left to the server to withhold.
  */
 void route_dispatch(const struct route *routes, size_t n, struct route_context *cx);
 

@@ -194,6 +194,54 @@ static void test_ladder(void)
 	}
 }
 
+/* Of two wrong keys a minute: what the third, and whoever is known, is answered. */
+static void test_key_guard(void)
+{
+	static const struct {
+		unsigned line;
+		char *header;
+		int status;
+		int asked;
+	} steps[] = {
+		{ __LINE__, client_key, 200, 1 },
+		{ __LINE__, down_key, 503, 1 },
+		{ __LINE__, down_key, 503, 1 },
+		{ __LINE__, wrong_key, 401, 1 },
+		{ __LINE__, NULL, 401, 0 },
+		{ __LINE__, confused_key, 401, 1 },
+		{ __LINE__, wrong_key, 429, 0 },
+		{ __LINE__, down_key, 429, 0 },
+		{ __LINE__, client_key, 200, 1 },
+		{ __LINE__, admin_key, 429, 0 },
+	};
+	struct key_guard *guard = key_guard_new(2);
+
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		char *const env[] = { steps[i].header, NULL };
+		int asked = 0;
+		struct http_request rq = {
+			.method = "GET", .path = "/either", .remote_addr = "192.0.2.1", .env = env
+		};
+		struct http_response rs;
+		struct route_context cx = { .app = &asked,
+			.authenticate = authenticate,
+			.key_guard = guard,
+			.rq = &rq,
+			.rs = &rs };
+
+		http_response_init(&rs);
+		route_dispatch(routes, sizeof routes / sizeof routes[0], &cx);
+		CHECK_ROW(rs.status == steps[i].status, steps[i].line, buf_str(&rs.body));
+		CHECK_ROW(asked == steps[i].asked, steps[i].line, "authenticate() calls");
+		if (rs.status == 429) {
+			CHECK_STR_ROW(cx.err.code, "too_many_wrong_keys", steps[i].line);
+			CHECK_STR_ROW(header(&rs, "Retry-After"), "30", steps[i].line);
+		}
+		http_response_free(&rs);
+	}
+	key_guard_free(guard);
+}
+
 static void test_allow(void)
 {
 	static const struct {
@@ -219,6 +267,7 @@ static void test_allow(void)
 
 const struct unit_test unit_tests[] = {
 	{ "path, method, key, handler", test_ladder },
+	{ "wrong keys", test_key_guard },
 	{ "Allow", test_allow },
 	{ NULL, NULL },
 };
