@@ -26,9 +26,12 @@ create or replace function claim_jobs(p_worker text, p_limit integer, p_lease_se
 declare
 	began  timestamptz := clock_timestamp();
 	pilot  boolean := p_pilot_enabled and (select enabled from pilot_switch);
-	sweep  boolean := began >= coalesce(nullif(current_setting('mizan.next_sweep', true), ''), '-infinity')::timestamptz;
+	-- A mark from long after now is of before the clock was set back.
+	sweep  boolean := coalesce(not nullif(current_setting('mizan.next_sweep', true), '')::timestamptz
+	                  between began and began + interval '10 minutes', true);
 	since  timestamptz := '-infinity';
 	places integer := p_limit;
+	overlap constant interval := '200 milliseconds';
 	probe  uuid;
 begin
 	if not pilot then
@@ -47,7 +50,8 @@ begin
 		return;
 	end if;
 	if not sweep then
-		since := coalesce(nullif(current_setting('mizan.due_since', true), ''), '-infinity')::timestamptz;
+		since := least(coalesce(nullif(current_setting('mizan.due_since', true), '')::timestamptz, '-infinity'),
+		               began - overlap);
 	end if;
 	return query
 		with lost as (
@@ -64,7 +68,7 @@ begin
 			select *, 1 as lost from lost union all select *, 0 from queued limit places
 		), mark as (
 			select set_config('mizan.due_since', (case when count(*) < places then began
-			           else max(d.run_at) filter (where d.lost = 0) end - interval '200 milliseconds')::text, false)
+			           else max(d.run_at) filter (where d.lost = 0) end - overlap)::text, false)
 			  from due d
 		)
 		update jobs j

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "unit/store/jobs.h"
@@ -257,6 +258,37 @@ static void test_sweep(void)
 	jobs_reset();
 }
 
+static void mark(const char *sql)
+{
+	struct pg_query q = { .sql = sql };
+
+	if (pg_run(db_as(DB_WORKER), &q, 1, NULL, NULL) != RC_OK)
+		abort();
+}
+
+/* Marks from the future are of before the server's clock was set back: by much, or by a little. */
+static void test_clock_set_back(void)
+{
+	static const char much[] =
+	    "select set_config('mizan.next_sweep', (now() + '1 hour')::text, false),"
+	    " set_config('mizan.due_since', (now() + '1 hour')::text, false)";
+	static const char little[] =
+	    "select set_config('mizan.next_sweep', (now() + '1 minute')::text, false),"
+	    " set_config('mizan.due_since', (now() + '1 minute')::text, false)";
+	char id[RANDOM_UUID_TEXT];
+	struct queue_job job;
+
+	start();
+	jobs_add(tenant, id);
+	backdate(id, "1 minute");
+	mark(much);
+	CU_ASSERT(jobs_claim_on(&cfg, 1, &job) == 1);
+	jobs_add(tenant, id);
+	mark(little);
+	CU_ASSERT(jobs_claim_on(&cfg, 1, &job) == 1);
+	jobs_reset();
+}
+
 static void test_documents(void)
 {
 	char other[DB_TENANT], id[RANDOM_UUID_TEXT];
@@ -355,6 +387,7 @@ const struct unit_test unit_tests[] = {
 	{ "the pilot is off and a worker died", test_pilot_off_lost },
 	{ "where claims leave off", test_where_claims_leave_off },
 	{ "a sweep", test_sweep },
+	{ "the clock is set back", test_clock_set_back },
 	{ "documents", test_documents },
 	{ "announce, listen, notify", test_notify },
 	{ "a claim is noted", test_claimed_at },
