@@ -65,7 +65,6 @@ CURL *openai_call_handle(struct openai_call *call, const struct openai_settings 
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_POST, 1L);
 	SET(CURLOPT_ERRORBUFFER, call->errbuf);
-	SET(CURLOPT_PRIVATE, call);
 	SET(CURLOPT_WRITEFUNCTION, take_body);
 	SET(CURLOPT_WRITEDATA, call);
 	SET(CURLOPT_HEADERFUNCTION, take_header);
@@ -115,6 +114,7 @@ static enum openai_transport transport_of(CURLcode code, const struct openai_cal
 	case CURLE_NOT_BUILT_IN:
 	case CURLE_URL_MALFORMAT:
 	case CURLE_BAD_FUNCTION_ARGUMENT:
+	case CURLE_UNKNOWN_OPTION:
 		return OPENAI_CLIENT_FAILED;
 	default: /* of some hundred codes, the rest speak of a connection that was there */
 		return OPENAI_CONNECTION_CUT;
@@ -142,9 +142,11 @@ void openai_call_conclude(struct openai_call *call, CURLcode code)
 	struct openai_raw *raw = &call->done.raw;
 	curl_off_t microseconds = 0;
 	long status = 0;
+	CURLcode told = curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 
-	(void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(call->easy, CURLINFO_TOTAL_TIME_T, &microseconds);
+	if (code == CURLE_OK)
+		code = told; /* an answer without its status is none */
 	buf_free(&call->sent);
 	raw->transport = transport_of(code, call);
 	raw->http_status = (int)status;

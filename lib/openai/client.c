@@ -165,9 +165,10 @@ enum rc openai_client_submit(struct openai_client *c, struct buf *body, void *us
 
 static void conclude(struct openai_client *c, CURL *easy, CURLcode code)
 {
-	struct openai_call *call = NULL;
+	struct openai_call *call = c->calls;
 
-	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call);
+	while (call->easy != easy)
+		call++;
 	(void)curl_multi_remove_handle(c->multi, easy);
 	openai_call_conclude(call, code);
 }

@@ -119,12 +119,15 @@ static bool send_all(struct pg *pg, const struct pg_query *queries, size_t n, si
 	return PQpipelineSync(pg->conn) == 1;
 }
 
-/* The next result, with the time that is left; *ret NULL marks the end of one statement. */
+/*
+ * The next result, with the time that is left; *ret NULL marks the end of one statement.  Where
+ * libpq has no memory for the end of a pipeline it says so, and stays busy for ever.
+ */
 static bool next_result(struct pg *pg, int64_t deadline, PGresult **ret)
 {
 	while (PQisBusy(pg->conn) != 0) {
 		int flush = PQflush(pg->conn);
-		if (flush < 0 ||
+		if (flush < 0 || PQerrorMessage(pg->conn)[0] != '\0' ||
 		    !pg_wait_socket(
 			pg->conn, (short)(POLLIN | (flush > 0 ? POLLOUT : 0)), deadline) ||
 		    PQconsumeInput(pg->conn) == 0)

@@ -23,7 +23,9 @@
 #undef curl_multi_setopt
 
 #define EXPORT __attribute__((visibility("default")))
-#define CALLER ((uintptr_t)__builtin_return_address(0))
+/* Or the first use of a thread might call malloc(). */
+#define INITIAL __attribute__((tls_model("initial-exec")))
+#define CALLER  ((uintptr_t)__builtin_return_address(0))
 
 /* --- Who calls: where the objects that count are in memory */
 
@@ -39,7 +41,7 @@ static struct object objects[MAX_OBJECTS];
 static size_t n_objects;
 static struct fail_nth own;
 static struct fail_nth *_Atomic steering; /* NULL until the objects are known */
-static atomic_int_least64_t live;
+static _Thread_local INITIAL int64_t live;
 
 static void note_object(const struct dl_phdr_info *info, const char *name, bool fcgi)
 {
@@ -109,7 +111,7 @@ struct fail_nth *fail_nth(void)
 
 int64_t fail_nth_live_blocks(void)
 {
-	return atomic_load(&live);
+	return live;
 }
 
 /* --- Whether this call is the one */
@@ -159,7 +161,7 @@ static struct {
 
 static bool ready(void)
 {
-	static _Thread_local bool looking;
+	static _Thread_local INITIAL bool looking;
 
 	if (next.free != NULL)
 		return true;
@@ -189,8 +191,7 @@ static bool no_memory(uintptr_t caller, const char *function)
 
 static void *counted(void *p)
 {
-	if (p != NULL)
-		(void)atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+	live += p != NULL;
 	return p;
 }
 
@@ -224,7 +225,7 @@ EXPORT void free(void *p)
 {
 	if (p == NULL || is_early(p) || !ready())
 		return;
-	(void)atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+	live--;
 	next.free(p);
 }
 

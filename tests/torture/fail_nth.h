@@ -27,7 +27,7 @@ struct fail_nth {
 
 struct fail_nth *fail_nth(void);
 
-/* Blocks of memory that are allocated and not freed, whoever did. */
+/* Blocks of memory that this thread has allocated, less those that it has freed. */
 int64_t fail_nth_live_blocks(void);
 
 #endif

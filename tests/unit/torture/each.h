@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "core/clock.h"
 #include "torture/fail_nth.h"
 #include "unit/unit.h"
 
@@ -16,9 +17,32 @@ enum verdict {
 	REFUSED, /* it said that it could not, in the way it should */
 	WRONG,   /* anything else */
 };
-typedef enum verdict each_operation(void *arg);
 
-enum { EACH_MAX = 100000 /* calls of one operation; more are a loop without end */ };
+/* Only run is a must.  Between open and close no block of memory may be left over. */
+struct each_case {
+	void (*setup)(void *arg); /* what it needs */
+	void (*open)(void *arg);  /* what it works with */
+	enum verdict (*run)(void *arg);
+	void (*close)(void *arg);
+	/* Whether the rest of the world is as it should be after that. */
+	bool (*verify)(void *arg, enum verdict);
+};
+
+enum {
+	EACH_MAX = 100000, /* calls of one operation; more are a loop without end */
+	EACH_MS = 1500,    /* longer is a wait for what does not come */
+	EACH_SHOWN = 10,   /* failures of one operation */
+};
+
+struct each_run {
+	const struct each_case *of;
+	void *arg;
+	const char *name;
+	struct fail_point *point;
+	uint32_t n; /* the call that fails */
+	bool for_good;
+	unsigned wrong;
+};
 
 static inline void each_arm(struct fail_point *p, uint32_t at, uint32_t until)
 {
@@ -27,46 +51,84 @@ static inline void each_arm(struct fail_point *p, uint32_t at, uint32_t until)
 	__atomic_store_n(&p->at, at, __ATOMIC_RELEASE);
 }
 
-/* False: the operation made fewer than n calls. */
-static inline bool each_nth(struct fail_point *p, uint32_t n, bool for_good, each_operation *op,
-    void *arg, const char *name, bool *ret_ok)
+static inline void each_call(void (*f)(void *), void *arg)
 {
-	int64_t before = fail_nth_live_blocks(), after;
-	enum verdict verdict;
-	char what[200];
-
-	each_arm(p, n, for_good ? UINT32_MAX : n + 1);
-	verdict = op(arg);
-	__atomic_store_n(&p->at, 0, __ATOMIC_RELEASE);
-	after = fail_nth_live_blocks();
-	if (p->fired == 0)
-		(void)snprintf(what, sizeof what, "%s, with no failure", name);
-	else
-		(void)snprintf(what, sizeof what, "%s, call %u%s (%s): %s, %lld blocks left", name,
-		    (unsigned)n, for_good ? " and all after it" : "", p->what,
-		    verdict == WRONG ? "wrong" : "right", (long long)(after - before));
-	*ret_ok = verdict != WRONG && (p->fired > 0 || verdict == RIGHT) && after == before;
-	CHECK_ROW(*ret_ok, __LINE__, what);
-	return p->fired > 0;
+	if (f != NULL)
+		f(arg);
 }
 
-/* How many calls it makes.  The first run, uncounted, pays what is paid once. */
-static inline uint32_t each(enum fail_class class, each_operation *op, void *arg, const char *name)
+static inline void each_judge(
+    struct each_run *r, enum verdict verdict, int64_t blocks, int64_t ms, bool verified)
 {
-	struct fail_point *p = &fail_nth()->points[class];
+	bool fired = r->point->fired > 0;
+	bool ok = verdict != WRONG && (fired || verdict == RIGHT) && blocks == 0 && ms < EACH_MS &&
+		  verified;
+	char what[200];
+
+	(void)snprintf(what, sizeof what, "%s, call %u%s (%s): %s, %lld blocks left, %lld ms%s",
+	    r->name, (unsigned)r->n, r->for_good ? " and all after it" : "",
+	    fired ? r->point->what : "none failed", verdict == WRONG ? "wrong" : "right",
+	    (long long)blocks, (long long)ms, verified ? "" : ", and something is amiss after it");
+	CHECK_ROW(ok, __LINE__, what);
+	r->wrong += !ok;
+}
+
+/* Blocks that are left over by what is between open and close. */
+static inline int64_t each_measure(struct each_run *r, enum verdict *ret_verdict, int64_t *ret_ms)
+{
+	int64_t blocks, began;
+
+	each_call(r->of->setup, r->arg);
+	blocks = fail_nth_live_blocks();
+	each_call(r->of->open, r->arg);
+	began = clock_ms();
+	each_arm(r->point, r->n, r->for_good ? UINT32_MAX : r->n + 1);
+	*ret_verdict = r->of->run(r->arg);
+	__atomic_store_n(&r->point->at, 0, __ATOMIC_RELEASE);
+	*ret_ms = clock_ms() - began;
+	each_call(r->of->close, r->arg);
+	return fail_nth_live_blocks() - blocks;
+}
+
+/*
+ * False: the operation made fewer than n calls.  What is left over once may be what a library
+ * makes on first use and keeps; a leak is there again.
+ */
+static inline bool each_nth(struct each_run *r)
+{
+	enum verdict verdict;
+	int64_t ms, blocks = each_measure(r, &verdict, &ms);
+	bool verified = r->of->verify == NULL || r->of->verify(r->arg, verdict);
+
+	if (blocks != 0) {
+		blocks = each_measure(r, &verdict, &ms);
+		verified = r->of->verify == NULL || r->of->verify(r->arg, verdict);
+	}
+	if (r->n == EACH_MAX)
+		CHECK_ROW(verdict == RIGHT && verified, __LINE__, r->name);
+	else
+		each_judge(r, verdict, blocks, ms, verified);
+	return r->point->fired > 0;
+}
+
+/* How many calls it makes.  The first run, without a failure, pays what is paid once. */
+static inline uint32_t each(
+    enum fail_class class, const struct each_case *of, void *arg, const char *name)
+{
+	struct each_run r = { .of = of,
+		.arg = arg,
+		.name = name,
+		.point = &fail_nth()->points[class],
+		.n = EACH_MAX };
 	uint32_t calls = 0;
 
-	CHECK_ROW(op(arg) == RIGHT, __LINE__, name);
+	(void)each_nth(&r);
 	for (int for_good = 0; for_good < 2; for_good++) {
-		uint32_t n = 1, wrong = 0;
-		bool ok = true;
-
-		while (n < EACH_MAX && wrong < 10 && each_nth(p, n, for_good, op, arg, name, &ok)) {
-			wrong += !ok;
-			n++;
-		}
-		CHECK_ROW(n < EACH_MAX, __LINE__, name);
-		calls = n - 1;
+		r.for_good = for_good;
+		for (r.n = 1; r.n < EACH_MAX && r.wrong < EACH_SHOWN && each_nth(&r); r.n++)
+			continue;
+		CHECK_ROW(r.n < EACH_MAX, __LINE__, name);
+		calls = r.n - 1;
 	}
 	return calls;
 }
