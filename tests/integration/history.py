@@ -4,7 +4,7 @@
     history.upload(document, tenant, expected="mismatch")  # stack.upload(), and remembers the answer
     ...                                                    # and whatever breaks meanwhile
     history.quiet()
-    self.assertEqual([], history.violations())
+    self.assertEqual([], judge(history.facts()))
 
 An upload whose connection was cut, or that got a 502, 503 or 504, may have been accepted or not;
 every other answer counts.  A journal, written by triggers that only this test has, tells in which
@@ -499,9 +499,6 @@ class History:
         provider = {sha256: self.stack.sim.order("GET", f"/calls/{sha256}")
                     for sha256 in {t.sha256 for t in self.told}}
         return Facts(told=self.told, looks=self.looks, provider=provider, **rows, **self.limits)
-
-    def violations(self):
-        return judge(self.facts())
 
     def end(self):
         """The triggers gone."""

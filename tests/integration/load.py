@@ -87,7 +87,7 @@ class Client:
             number = f"SHARED-{self.random.randrange(4)}"
             return stack.unique_pdf(name, answer=numbered(name, number), same_invoice=True), expected
         document = stack.unique_pdf(name)
-        if luck < 0.26:
+        if luck < 0.26 and self.load.trouble:
             stack.sim.fault(**self.random.choice(PASSING), sha256=document.sha256)
         return document, expected
 
@@ -119,12 +119,13 @@ def numbered(name, number):
 
 
 class Load:
-    """Its clients run within the block; seed: for the same choices again."""
+    """Its clients run within the block; seed: for the same choices again; trouble: the provider's, now and then."""
 
-    def __init__(self, history, tenants, seed, clients=8, pause=0.1):
+    def __init__(self, history, tenants, seed, trouble=True, clients=8, pause=0.1):
         self.history = history
         self.tenants = tenants
         self.seed = seed
+        self.trouble = trouble
         self.pause = pause
         self.stopping = threading.Event()
         self.pool = concurrent.futures.ThreadPoolExecutor(clients)

@@ -5,9 +5,12 @@ MIZAN_TORTURE_SEED gives the random part the choices of an earlier run.
 import collections
 import concurrent.futures
 import contextlib
+import dataclasses
+import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import threading
@@ -16,17 +19,19 @@ import unittest
 
 from failures import accept, calls_of, gone, holding, job_row, worker_of
 from harness import PILOT, ROOT, TEST_DIR, TORTURE, Simulator, Stack, StackCase, fresh_tenant, wait_for
-from history import UNDECIDED, History
+from history import History, judge
 from load import Load
 
 LEASE = 2  # seconds
 DB_TIMEOUT_MS = 3000
 PILOT_LIMITS = (40, 5)  # invoices and incidents an hour
 WORKERS = tuple(f"worker-{n}" for n in range(1, 5))
+ENDPOINTS = ("full_process", "health", "admin")
 KILLS = 200 if TORTURE else 20
 
 # Everything in it gets killed but the simulator, which counts on.
 SIMULATOR_PORT = TEST_DIR / "torture-simulator.port"
+LOGS = TEST_DIR / "logs" / "torture"
 STACK = None
 
 
@@ -40,6 +45,7 @@ def setUpModule():
                   OPENAI_API_KEY="sk-torture", PILOT_MAX_INVOICES_PER_HOUR=PILOT_LIMITS[0],
                   PILOT_MAX_INCIDENTS_PER_HOUR=PILOT_LIMITS[1])
     unittest.addModuleCleanup(STACK.down)
+    unittest.addModuleCleanup(keep_logs)
     STACK.up()
     STACK.sim = Simulator(url)
 
@@ -52,6 +58,11 @@ def start_simulator():
                              "--data", str(ROOT / "tests/data/invoices")],
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                             start_new_session=True)
+
+
+def keep_logs():
+    """Where the runner keeps those of the stacks that are still there when it ends."""
+    shutil.copytree(STACK.dir / "log", LOGS, dirs_exist_ok=True)
 
 
 def port():
@@ -73,12 +84,19 @@ class TortureCase(StackCase):
         super().setUp()
         self.history = History(self.stack, pilot_limits=PILOT_LIMITS)
         self.addCleanup(self.history.end)
+        # A process that was killed too often is started again after a while.
+        wait_for(lambda: all(self.alive(name) for name in (*WORKERS, *ENDPOINTS)), 20, "every process")
+        self.listening()
 
     def assert_quiet_and_right(self):
         """The verdict: everything has ended, and nothing that was told or written is wrong."""
         self.history.quiet()
-        violations = self.history.violations()
-        self.assertEqual([], violations[:20], f"{len(violations)} violations")
+        facts = self.history.facts()
+        violations = judge(facts)
+        if violations:
+            LOGS.mkdir(parents=True, exist_ok=True)
+            (LOGS / f"{self.tenant}.json").write_text(json.dumps(dataclasses.asdict(facts), indent=1))
+            self.fail("\n".join([f"{len(violations)} violations; all of {LOGS / self.tenant}.json", *violations[:20]]))
 
     def waiting_for_locks(self):
         return self.stack.value("select count(*) from pg_locks where not granted")
@@ -88,6 +106,10 @@ class TortureCase(StackCase):
         pid = self.stack.pid(name)
         self.stack.kill(name)
         wait_for(lambda: gone(pid) and self.stack.pid(name) not in (None, pid), 20, f"{name} again")
+
+    def alive(self, name):
+        pid = self.stack.pid(name)
+        return pid is not None and not gone(pid)
 
     def listening(self):
         """full_process takes requests again."""
@@ -218,10 +240,6 @@ class Random(TortureCase):
             self.done.set()
             pausing.result()
 
-    def alive(self, name):
-        pid = self.stack.pid(name)
-        return pid is not None and not gone(pid)
-
     def victim(self, *names):
         """One of them that runs; a supervisor takes its time with a process that dies too often."""
         return self.random.choice(wait_for(lambda: [n for n in names if self.alive(n)], 20, f"{names}"))
@@ -243,7 +261,7 @@ class Random(TortureCase):
             with contextlib.suppress(AssertionError):
                 wait_for(self.waiting_for_locks, 2, "somebody")
             self.kill_one(*names)
-            time.sleep(self.random.choice((0, 0, 0.3, 1.2 * DB_TIMEOUT_MS / 1000)))
+            time.sleep(self.random.choice((0, 0, 0, 0.3, 0.3, 1.2 * DB_TIMEOUT_MS / 1000)))
 
     def kill_one(self, *names):
         name = self.victim(*names)
@@ -286,7 +304,6 @@ class Random(TortureCase):
 
 class Stopping(TortureCase):
     """SIGTERM: what is under way is finished, or handed back, within 10 s."""
-    ENDPOINTS = ("full_process", "health", "admin")
     # What the endpoints and the workers wait for in the database.
     EVERYTHING = "table jobs, pilot_switch, schema_migrations in access exclusive mode"
 
@@ -327,11 +344,11 @@ class Stopping(TortureCase):
 
     def test_endpoints_finish_what_they_hold(self):
         job_id = accept(self.stack, self.stack.unique_pdf(), fresh_tenant("before"))
-        logged = {name: len(self.stack.log_text(name)) for name in self.ENDPOINTS}
+        logged = {name: len(self.stack.log_text(name)) for name in ENDPOINTS}
         with holding(self.stack, self.EVERYTHING):
             clients = self.hang(job_id)
-            ended = self.terminate(*self.ENDPOINTS)
-            wait_for(lambda: all(self.stack.log(name, "stop", logged[name]) for name in self.ENDPOINTS),
+            ended = self.terminate(*ENDPOINTS)
+            wait_for(lambda: all(self.stack.log(name, "stop", logged[name]) for name in ENDPOINTS),
                      what="the word that they stop")
         self.assertIn(clients.pop("upload").result().status, (200, 202))
         for name, client in clients.items():
@@ -342,19 +359,22 @@ class Stopping(TortureCase):
 
     def test_database_that_hangs_keeps_none(self):
         """Nobody waits for it for longer than for one answer; what cannot be handed back has its lease."""
-        self.sim.fault("server_error", count=40)
+        # Each answer that has come takes a worker the time of a statement to judge.
+        count = 40 if TORTURE else len(WORKERS)
+        self.sim.fault("server_error", count=count)
         self.sim.delay(2500)
         asynchronous = {"Prefer": "respond-async"}
         jobs = [self.history.upload(self.stack.unique_pdf(), self.tenant, headers=asynchronous, expected="exact").job_id
-                for _ in range(40)]
+                for _ in range(count)]
         wait_for(lambda: self.sim.stats()["in_flight"] == len(jobs), what="the calls")
         with holding(self.stack, self.EVERYTHING):
             clients = self.hang(jobs[0])
-            self.terminate(*self.ENDPOINTS, *WORKERS)()
+            self.terminate(*ENDPOINTS, *WORKERS)()
             self.sim.delay(0)
             self.assertEqual(503, clients.pop("upload").result().status)
             for name, client in clients.items():
                 self.assertEqual(503, client.result().status, f"{name}: {client.result()}")
+        self.listening()
         for job_id in jobs:
             self.assertEqual("SUCCEEDED", self.stack.ended_job(job_id)["status"])
             self.assertEqual("0", job_row(self.stack, job_id, "attempts"))
@@ -362,29 +382,30 @@ class Stopping(TortureCase):
 
     def test_each_process_under_load(self):
         self.sim.delay(20, 300)
-        with Load(self.history, [self.tenant, PILOT], "stop") as load, self.probes() as statuses:
-            for name in (*self.ENDPOINTS, *WORKERS):
+        with Load(self.history, [self.tenant, PILOT], "stop", trouble=False) as load, self.probes() as answers:
+            for name in (*ENDPOINTS, *WORKERS):
                 before, pid = load.accepted(), self.stack.pid(name)
                 self.terminate(name)()
                 wait_for(lambda: self.stack.pid(name) not in (None, pid), what=f"{name} again")
                 wait_for(lambda: load.accepted() >= before + 3, 20, "more answers")
-        self.assertLessEqual(set(statuses), {200, 502})
+        self.assertEqual([], [answer for status, answer in answers if status not in (200, 502)])
         self.assert_quiet_and_right()
         self.assert_no_lease_lost()
 
     @contextlib.contextmanager
     def probes(self):
-        """Statuses of requests to health and admin, made all the time within the block."""
-        stopping, statuses = threading.Event(), []
+        """(status, text) of requests to health and admin, made all the time within the block."""
+        stopping, answers = threading.Event(), []
 
         def ask(request):
             while not stopping.wait(0.02):
-                statuses.append(request().status)
+                answer = request()
+                answers.append((answer.status, str(answer)))
         running = [self.pool.submit(ask, request) for request in (
             lambda: self.stack.request("GET", "/health"), self.stack.ready,
             lambda: self.stack.admin("GET", "/admin/config"), lambda: self.stack.admin("GET", "/admin/pilot"))]
         try:
-            yield statuses
+            yield answers
         finally:
             stopping.set()
             for probe in running:
@@ -395,13 +416,14 @@ class Stopping(TortureCase):
         self.assertEqual(0, self.stack.value(f"select sum(lost_leases) from jobs where tenant_id = '{self.tenant}'"))
 
     def test_restart_of_everything_under_load(self):
-        self.sim.delay(20, 300)
+        self.sim.delay(1500)
         with Load(self.history, [self.tenant, PILOT], "restart") as load:
-            wait_for(lambda: load.accepted() >= 15, 20, "the first answers")
+            wait_for(lambda: load.accepted() >= 8, 20, "the first answers")
             self.stack.script("down")
             before = load.accepted()
+            self.sim.delay(20, 300)
             self.stack.script("up", "--no-sample", settings=self.stack.initial)
-            wait_for(lambda: load.accepted() >= before + 15, 20, "answers after the restart")
+            wait_for(lambda: load.accepted() >= before + 8, 20, "answers after the restart")
         self.assert_quiet_and_right()
         self.assert_no_lease_lost()
 
