@@ -22,6 +22,7 @@ ENDED = {"SUCCEEDED", "FAILED", "SKIPPED", "CANCELLED"}
 PROCESSED = {"SUCCEEDED", "FAILED"}  # with a row in invoices
 ACCEPTED = {200, 202}
 UNDECIDED = {None, 502, 503, 504}
+SEND_AGAIN = {429, 502, 503, 504}
 # A document that failed for one of these used an attempt; any other trouble is the provider's.
 USES_ATTEMPT = {"refusal", "content_filter", "invalid_reply", "provider_rejected_document", "length"}
 
@@ -75,6 +76,8 @@ class Told:
     force: bool = False
     expected: str | None = None  # the audit's outcome
     trouble: str = ""  # of an upload without an answer
+    code: str | None = None  # of a refusal
+    retry_after: str | None = None
 
     def __str__(self):
         return f"upload of {self.sha256[:8]} to {self.tenant}"
@@ -135,6 +138,10 @@ def every_answer_is_one_of_ours(facts):
         if told.status == 500 or told.status is not None and told.status not in ACCEPTED | UNDECIDED and not (
                 400 <= told.status < 500):
             yield f"{told} was answered with {told.status}"
+        elif told.status is not None and not told.accepted and told.code is None:
+            yield f"{told} was refused with {told.status} and no problem"
+        if told.status in SEND_AGAIN and told.retry_after is None:
+            yield f"{told} was refused with {told.status}, and not told when to come back"
         if "timed out" in told.trouble:
             yield f"{told} hung: {told.trouble}"
 
@@ -461,6 +468,8 @@ class History:
             answer = self.stack.upload(document, tenant, headers=headers, query=query, **options)
             told.status = answer.status
             told.result = answer.json if told.accepted else None
+            told.code = (answer.json or {}).get("code")
+            told.retry_after = answer.headers.get("Retry-After")
         except (OSError, http.client.HTTPException) as cut:
             told.trouble = repr(cut)
         with self.lock:

@@ -144,7 +144,8 @@ def in_order():
         w.claim(d, f"d{n}")
         w.release(d, "refusal", 1) if n < 2 else w.finish(d, "failed", "refusal", incident="j")
     w.change(s, state="SKIPPED", error_code="pilot_disabled")
-    w.told.append(Told("t", "e" * 8, 415))
+    w.told.append(Told("t", "e" * 8, 415, code="unsupported_file_type"))
+    w.told.append(Told("t", "e" * 8, 503, code="database_unavailable", retry_after="1"))
     w.told.append(Told("t", "f" * 8, None, trouble="RemoteDisconnected()"))
     return w
 
@@ -164,6 +165,10 @@ def invoice(w, name, **columns):
 def answer(w, name, **members):
     """Of the last upload that was answered with the job."""
     [t for t in w.told if t.job_id == name][-1].result.update(members)
+
+
+def find_told(w, status):
+    return next(t for t in w.told if t.status == status)
 
 
 def journal(w, kind, n, job_id, **columns):
@@ -217,7 +222,7 @@ def never_uploaded(w):
 
 def refused_but_there(w):
     w.upload("x")
-    w.told[-1] = Told("t", "x" * 8, 429)
+    w.told[-1] = Told("t", "x" * 8, 429, code="pilot_rate_limited", retry_after="9")
 
 
 def accepted_twice(w):
@@ -238,6 +243,8 @@ def own_twice(w):
 BROKEN = {
     "an answer 500": (lambda w: w.told.append(Told("t", "e" * 8, 500)), "was answered with 500"),
     "an answer 304": (lambda w: w.told.append(Told("t", "e" * 8, 304)), "was answered with 304"),
+    "a refusal without a reason": (lambda w: find_told(w, 415).__setattr__("code", None), "415 and no problem"),
+    "a refusal without an end": (lambda w: find_told(w, 503).__setattr__("retry_after", None), "when to come back"),
     "no answer at all": (lambda w: w.told.append(Told("t", "e" * 8, None, trouble="timed out")), "hung"),
     "a lost job": (lambda w: drop(w, "jobs", id="c"), "job c, which does not exist"),
     "another's job": (lambda w: w.told.append(Told("t", "c" * 8, 202, w.result(w.rows["jobs"][1]))),

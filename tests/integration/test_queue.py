@@ -1,14 +1,15 @@
-"""Nothing accepted is lost, and nothing is done twice, whatever dies (SPEC §3, §4)."""
+"""Nothing accepted is lost, and nothing is done twice, whatever dies (SPEC §3, §4); more in test_torture."""
 import concurrent.futures
 import contextlib
 import os
 import signal
-import threading
 import time
 import unittest
 
 from failures import accept, calls_of, gone, job_row, worker_of
 from harness import Stack, StackCase, wait_for
+from history import History, judge
+from load import Load
 
 LEASE = 2  # seconds
 
@@ -52,20 +53,6 @@ class QueueCase(StackCase):
 
 
 class Workers(QueueCase):
-    def test_killed_during_a_call(self):
-        self.sim.delay(5000)
-        document = self.stack.unique_pdf("mismatch-s2")
-        job_id, worker = self.under_way(document)
-        first, pid = job_row(self.stack, job_id, "worker_id"), self.stack.pid(worker)
-        self.sim.delay(0)
-        self.stack.kill(worker)
-        self.assert_one_result(job_id)
-        attempts, lost, last = job_row(self.stack, job_id, "attempts", "lost_leases", "worker_id")
-        self.assertEqual(("0", "1"), (attempts, lost))
-        self.assertNotEqual(first, last)
-        self.assertEqual(2, self.sim.calls(document.sha256))
-        self.running_again(worker, pid)
-
     def test_stalled_past_its_lease(self):
         """A worker that wakes up after another took its job writes nothing."""
         self.sim.delay(300)
@@ -131,59 +118,18 @@ class Workers(QueueCase):
         self.assertEqual("EXTRACTION_FAILED", job["incident"]["primary_flag"])
 
 
-class Load:
-    """Clients that upload one document after the other, and again what was turned away."""
-
-    def __init__(self, case, clients=4):
-        self.case = case
-        self.stopping = threading.Event()
-        self.lock = threading.Lock()
-        self.jobs = set()
-        self.statuses = []
-        self.pool = concurrent.futures.ThreadPoolExecutor(clients)
-        self.clients = [self.pool.submit(self.client) for _ in range(clients)]
-
-    def client(self):
-        while not self.stopping.is_set():
-            self.upload(self.case.stack.unique_pdf("electricity-exact"))
-
-    def upload(self, document):
-        for _ in range(200):
-            answer = self.case.upload(document)
-            with self.lock:
-                self.statuses.append(answer.status)
-            if answer.status in (200, 202):
-                with self.lock:
-                    self.jobs.add(answer.json["job_id"])
-                return
-            self.case.assert_problem(answer, 503, "database_unavailable")
-            self.case.assertRegex(answer.headers["Retry-After"], r"^[1-9][0-9]*$")
-            self.stopping.wait(0.05)
-        raise AssertionError("turned away for 10 s")
-
-    def end(self):
-        self.stopping.set()
-        self.pool.shutdown()
-        for client in self.clients:
-            client.result()
-
-
 class Outages(QueueCase):
     def test_database_restart_under_load(self):
-        load = Load(self)
-        with contextlib.ExitStack() as stack:
-            stack.callback(load.end)
-            wait_for(lambda: len(load.jobs) >= 10, what="the first answers")
+        history = History(self.stack)
+        self.addCleanup(history.end)
+        with Load(history, [self.tenant], "restart of Postgres") as load:
+            wait_for(lambda: load.accepted() >= 10, what="the first answers")
             self.stack.restart("postgres")
-            before = len(load.jobs)
-            wait_for(lambda: len(load.jobs) >= before + 20, 20, "answers after the restart")
-        self.assertLessEqual(set(load.statuses), {200, 202, 503})
-        for job_id in load.jobs:
-            self.assertEqual("SUCCEEDED", self.stack.ended_job(job_id)["status"])
-        # Of every document there is one job, also where the answer to its acceptance was lost.
-        self.assertEqual([["t"]], self.stack.sql(
-            "select count(*) = count(distinct document_id) and bool_and(state = 'SUCCEEDED')"
-            f" from jobs where tenant_id = '{self.tenant}'"))
+            before = load.accepted()
+            wait_for(lambda: load.accepted() >= before + 20, 20, "answers after the restart")
+        self.assertLessEqual(set(load.counts()), {"200", "202", "415", "503"})
+        history.quiet()
+        self.assertEqual([], judge(history.facts()))
         wait_for(lambda: self.stack.ready().status == 200, what="ready")
 
     def test_first_request_after_a_database_restart(self):
