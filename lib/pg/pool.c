@@ -118,20 +118,82 @@ static struct timespec deadline(int64_t ms)
 	return at;
 }
 
+/* Was there an attempt to connect since the handle was lent, and what does it teach? */
+static void learn(struct pool *pool, struct pg *pg)
+{
+	if (connected(pg) && pg_generation(pg) != pg->lent) {
+		pool->backoff_ms = 0;
+		if (pool->away)
+			(void)pthread_cond_broadcast(&pool->returned);
+		pool->away = false;
+	} else if (!connected(pg) && pg->next_attempt != 0) {
+		pool->away = true;
+		pool->backoff_ms = pg->backoff_ms;
+		pool->next_probe = pg->next_attempt;
+		memcpy(pool->why, pg->why, sizeof pool->why);
+	}
+	pool->n_serving -= pg->lent != 0;
+	pool->n_serving += connected(pg);
+	pg->lent = pg_generation(pg);
+	pool->probing &= !pg->probing;
+	pg->probing = false;
+}
+
+static void take_back(struct pool *pool, struct pg *pg)
+{
+	learn(pool, pg);
+	pool->n_serving -= pg->lent != 0;
+	pool->free[pool->n_free++] = pg;
+	if (pool->away && pool->n_serving == 0)
+		(void)pthread_cond_broadcast(&pool->returned);
+	else
+		(void)pthread_cond_signal(&pool->returned);
+}
+
+/*
+ * The handle that choose() means, once there is one.  Nobody waits for what does not come back:
+ * while the server is away only for those that serve.
+ */
+static struct pg *wait_for_one(struct pool *pool, const struct timespec *until)
+{
+	int wait = 0;
+	size_t i;
+
+	while ((i = choose(pool)) == pool->n_free) {
+		if (wait == ETIMEDOUT || (pool->away && pool->n_serving == 0))
+			return NULL;
+		wait = pthread_cond_timedwait(&pool->returned, &pool->lock, until);
+	}
+	return take(pool, i);
+}
+
+/* Under the lock but while it connects, or finds that it is connected. */
+static bool ready(struct pool *pool, struct pg *pg)
+{
+	bool ok;
+
+	(void)pthread_mutex_unlock(&pool->lock);
+	ok = pg_ensure(pg, NULL) == RC_OK;
+	(void)pthread_mutex_lock(&pool->lock);
+	if (ok)
+		learn(pool, pg);
+	else
+		take_back(pool, pg);
+	return ok;
+}
+
 enum rc pool_get(struct pool *pool, struct pg **ret, struct err *e)
 {
 	const struct timespec until = deadline(pool->timeout_ms);
 	enum rc rc = RC_OK;
-	int wait = 0;
-	size_t i;
+	struct pg *pg;
 
 	(void)pthread_mutex_lock(&pool->lock);
-	/* Nobody waits for what does not come back: while it is away only for those that serve. */
-	while ((i = choose(pool)) == pool->n_free && wait != ETIMEDOUT &&
-	       !(pool->away && pool->n_serving == 0))
-		wait = pthread_cond_timedwait(&pool->returned, &pool->lock, &until);
-	if (i < pool->n_free)
-		*ret = take(pool, i);
+	do
+		pg = wait_for_one(pool, &until);
+	while (pg != NULL && !ready(pool, pg));
+	if (pg != NULL)
+		*ret = pg;
 	else if (pool->away)
 		rc = err_set(e, RC_UNAVAILABLE, "database_unavailable",
 		    "the database cannot be reached: %s", pool->why);
@@ -142,30 +204,9 @@ enum rc pool_get(struct pool *pool, struct pg **ret, struct err *e)
 	return rc;
 }
 
-/* Was there an attempt to connect, and what does it teach? */
-static void learn(struct pool *pool, const struct pg *pg)
-{
-	if (connected(pg) && pg_generation(pg) != pg->lent) {
-		pool->away = false;
-		pool->backoff_ms = 0;
-	} else if (!connected(pg) && pg->next_attempt != 0) {
-		pool->away = true;
-		pool->backoff_ms = pg->backoff_ms;
-		pool->next_probe = pg->next_attempt;
-		memcpy(pool->why, pg->why, sizeof pool->why);
-	}
-}
-
 void pool_put(struct pool *pool, struct pg *pg)
 {
 	(void)pthread_mutex_lock(&pool->lock);
-	learn(pool, pg);
-	pool->n_serving -= pg->lent != 0;
-	pool->probing &= !pg->probing;
-	pool->free[pool->n_free++] = pg;
-	if (pool->away && pool->n_serving == 0)
-		(void)pthread_cond_broadcast(&pool->returned);
-	else
-		(void)pthread_cond_signal(&pool->returned);
+	take_back(pool, pg);
 	(void)pthread_mutex_unlock(&pool->lock);
 }

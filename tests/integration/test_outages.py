@@ -14,8 +14,8 @@ import urllib.parse
 
 from disks import Disks, DiskStack
 from failures import ASYNC, accept, calls_of, holding, job_row
-from harness import TORTURE, Stack, StackCase, fresh_tenant, run, wait_for
-from history import History
+from harness import PILOT, TORTURE, Stack, StackCase, fresh_tenant, run, wait_for
+from history import History, judge
 from proxy import ANSWERS, CUT, PASS, REFUSE, REQUESTS, RESET, SILENT, Proxy
 
 DB_TIMEOUT = 0.5  # seconds
@@ -89,14 +89,17 @@ class Health(threading.Thread):
 class Load:
     """Clients that upload one document after the other, and each again until it is taken."""
 
-    def __init__(self, stack, tenant, clients=CLIENTS):
+    def __init__(self, stack, tenant):
         self.stack = stack
         self.tenant = tenant
         self.history = History(stack)
         self.stopping = threading.Event()
-        self.threads = [threading.Thread(target=self.client, daemon=True) for _ in range(clients)]
-        for thread in self.threads:
-            thread.start()
+        self.threads = []
+
+    def start(self, clients):
+        for _ in range(clients):
+            self.threads.append(threading.Thread(target=self.client, daemon=True))
+            self.threads[-1].start()
 
     def client(self):
         while not self.stopping.is_set():
@@ -134,12 +137,13 @@ class OutageCase(StackCase):
         return answer.status == 200 and answer.json["checks"]["queue"]["workers"] == self.WORKERS
 
     @contextlib.contextmanager
-    def load(self):
+    def load(self, clients=CLIENTS):
         """Clients at work, and someone who asks for /health; after the block, which leaves all as
         it was, everything goes on by itself, and the books are right."""
         load = Load(self.stack, fresh_tenant("load"))
         health = Health(self.stack)
         health.start()
+        load.start(clients)
         try:
             wait_for(lambda: load.accepted() >= 2 * CLIENTS, 20, "the first answers")
             yield load
@@ -157,7 +161,7 @@ class OutageCase(StackCase):
         self.assertEqual({200}, {status for _, status in answers})
         self.assertLess(max(seconds for seconds, _ in answers), 1)
         load.history.quiet()
-        self.assertEqual([], load.history.violations())
+        self.assertEqual([], judge(load.history.facts()))
 
     def assert_turned_away(self, answer):
         self.assert_problem(answer, 503, answer.json["code"])
@@ -258,7 +262,8 @@ class Connections(OutageCase):
         """A process that got one of its connections before the others were taken works with it."""
         self.stack.restart("full_process")
         self.upload_done(self.stack.unique_pdf())
-        with self.load() as load, self.slots_taken():
+        with self.load(1) as load, self.slots_taken():
+            load.start(CLIENTS)
             before = load.accepted()
             wait_for(lambda: load.accepted() >= before + 5 * CLIENTS, 20, "answers meanwhile")
             self.assertEqual(0, load.refused())
@@ -266,11 +271,21 @@ class Connections(OutageCase):
 
 class ReadOnly(OutageCase):
     def test_by_its_setting(self):
-        job_id = self.upload_done(self.stack.unique_pdf(), tenant=self.tenant + "-b")["job_id"]
-        with self.load() as load, self.read_only(), self.few_lines(2):
-            self.turned_away(load, 3 * CLIENTS)
+        job_id = self.upload_done(self.stack.unique_pdf())["job_id"]
+        with self.load() as load, self.read_only(), self.few_lines(2), self.few_sessions():
+            self.turned_away(load, 10 * CLIENTS)
             self.not_ready("database", "read_only")
             self.assertEqual(200, self.stack.job(job_id).status)
+
+    @contextlib.contextmanager
+    def few_sessions(self):
+        """Each of the pool's eight connections, the listener's and the workers' is given up every 2 s at the most."""
+        def sessions():
+            return int(self.superuser("select sessions from pg_stat_database where datname = 'mizan'")[0])
+        before, began = sessions(), time.monotonic()
+        yield
+        lasted = time.monotonic() - began
+        self.assertLessEqual(sessions() - before, (8 + 1 + self.WORKERS) * (1 + lasted / 2))
 
     @contextlib.contextmanager
     def read_only(self):
@@ -283,7 +298,7 @@ class ReadOnly(OutageCase):
 
     def test_standby(self):
         """As after a failover that went wrong: the server that they reach follows another."""
-        job_id = self.upload_done(self.stack.unique_pdf(), tenant=self.tenant + "-b")["job_id"]
+        job_id = self.upload_done(self.stack.unique_pdf())["job_id"]
         with self.load() as load:
             with self.stack.stopped("postgres"):
                 (self.stack.dir / "pg" / "standby.signal").touch()
@@ -296,10 +311,41 @@ class ReadOnly(OutageCase):
 
 class Hanging(OutageCase):
     def test_lock(self):
-        """Someone holds a table and does not go."""
+        """Someone holds a table and does not go.  The server itself gives up, the connections stay."""
+        logged = len(self.stack.log_text("full_process"))
         with self.load() as load, holding(self.stack, "table jobs in access exclusive mode"), self.few_lines(2):
             self.turned_away(load, 2 * CLIENTS)
             self.not_ready("database", "unreachable")
+        why = {e["message"].partition(":")[0] for e in self.stack.log("full_process", "request.refused", logged)}
+        self.assertLessEqual(why, {"sqlstate 55P03", "sqlstate 57014"})
+
+    def test_results_cannot_be_written(self):
+        """The worker keeps what it has, its lease too, for longer than that: nothing is paid for twice."""
+        self.sim.delay(300)
+        logged = {name: len(self.stack.log_text(name)) for name in ("worker-1", "worker-2")}
+        document = self.stack.unique_pdf("mismatch-s2")
+        job_id = accept(self.stack, document, self.tenant)
+        with holding(self.stack, "table invoices in exclusive mode"):
+            wait_for(lambda: self.sim.completions(document.sha256), what="the provider's answer")
+            answered = time.monotonic()
+            wait_for(lambda: time.monotonic() - answered > 1.5 * SETTINGS["JOB_LEASE_SECONDS"])
+            self.assertEqual(["RUNNING", "0"], job_row(self.stack, job_id, "state", "lost_leases"))
+        said = [e for name, since in logged.items() for e in self.stack.log(name, "job.finish", since)]
+        self.assertEqual(1, len(said), said)
+        self.assertEqual("SUCCEEDED", self.stack.ended_job(job_id)["status"])
+        self.assertEqual(1, self.sim.calls(document.sha256))
+        self.assertEqual(["ok"], calls_of(self.stack, job_id))
+
+    def test_admission_to_the_pilot(self):
+        """Whoever holds that lock is in the pilot's way only."""
+        self.stack.reset_pilot()
+        self.addCleanup(self.stack.reset_pilot)
+        with holding(self.stack, "table pilot_switch in access share mode; do 'begin perform pilot_lock(); end'"):
+            began = time.monotonic()
+            self.assert_turned_away(self.upload(self.stack.unique_pdf(), tenant=PILOT))
+            self.assertLess(time.monotonic() - began, PATIENCE)
+            self.upload_done(self.stack.unique_pdf())
+        self.upload_done(self.stack.unique_pdf(), tenant=PILOT)
 
     def test_server_stands_still(self):
         with self.load() as load, self.still(), self.few_lines(2):
@@ -352,7 +398,7 @@ class Proxied(OutageCase):
         before, began = proxy.accepted, time.monotonic()
         yield
         lasted = time.monotonic() - began
-        self.assertLessEqual(proxy.accepted - before, sources * (8 + 2 * lasted))
+        self.assertLessEqual(proxy.accepted - before, sources * (3 + 1.2 * lasted))
 
 
     def test_silent_to_the_endpoints(self):
@@ -360,6 +406,10 @@ class Proxied(OutageCase):
             self.app.set(SILENT)
             self.turned_away(load, 2 * CLIENTS)
             self.not_ready("database", "unreachable")
+            known = len(self.stack.uploads)
+            self.turned_away(load, 10 * CLIENTS)
+            seconds = sorted(took for took, answer in self.stack.uploads[known:] if answer.status == 503)
+            self.assertLess(seconds[len(seconds) // 2], DB_TIMEOUT / 2)  # once that is known, at once
             self.app.set(PASS)
 
     def test_silent_to_the_workers(self):
@@ -373,6 +423,7 @@ class Proxied(OutageCase):
 
     def test_listener_falls_silent(self):
         """Those who wait look by themselves; the next upload finds out, and another connection listens."""
+        self.enterContext(self.stack.settings("full_process", SYNC_WAIT_MS=10000))
         listener = b"full_process listener"
         wait_for(lambda: len(self.app.heads(listener)) == 1, what="the listening connection")
         self.app.set(SILENT, only=listener)
@@ -410,10 +461,10 @@ class Proxied(OutageCase):
 
     def test_cut_at_every_byte(self):
         """The endpoints' connections end in the middle of what they say, and of what they hear."""
-        self.cut_along(self.app, {REQUESTS: 55000, ANSWERS: 2000}, 12)
+        self.cut_along(self.app, {REQUESTS: 55000, ANSWERS: 2000}, 10)
 
     def test_worker_cut_at_every_byte(self):
-        self.cut_along(self.worker, {REQUESTS: 14000, ANSWERS: 20000}, 3)
+        self.cut_along(self.worker, {REQUESTS: 14000, ANSWERS: 20000}, 2)
 
     def cut_along(self, proxy, lengths, points):
         history = History(self.stack)
@@ -428,7 +479,7 @@ class Proxied(OutageCase):
                 proxy.set(PASS)
                 wait_for(lambda d=document: history.upload(d, self.tenant, expected="mismatch").accepted, what="acceptance")
         history.quiet()
-        self.assertEqual([], history.violations())
+        self.assertEqual([], judge(history.facts()))
 
 
 class Provider(OutageCase):
@@ -533,14 +584,13 @@ class Provider(OutageCase):
             self.assert_not_connected(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
 
     def assert_not_connected(self, url):
-        self.addCleanup(self.stack.restart, "worker", OPENAI_BASE_URL=self.url())
-        self.stack.restart("worker", OPENAI_BASE_URL=url)
+        self.stack.restart("worker", OPENAI_BASE_URL=url, OPENAI_TIMEOUT_MS=20000)
         job_id = accept(self.stack, self.stack.unique_pdf("mismatch-s2"), self.tenant)
         outcomes, took = self.failing_calls(job_id, 1)
         self.assertEqual({"provider_timeout"}, outcomes)
         self.assert_takes(took, self.CONNECT)
         self.proxy.set(PASS)
-        self.stack.restart("worker", OPENAI_BASE_URL=self.url())
+        self.stack.restart("worker", OPENAI_BASE_URL=self.url(), OPENAI_TIMEOUT_MS=self.SETTINGS["OPENAI_TIMEOUT_MS"])
         self.assert_well_again(job_id)
 
 class FullDisk(OutageCase):
