@@ -235,6 +235,11 @@ class CommandLines(threading.Thread):
 class Nowhere(SecretsCase):
     """After a run of everything, what went wrong included, no secret is anywhere but in its own place."""
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.enterClassContext(cls.stack.settings("full_process", "admin", **ENDLESS))
+
     def test_nowhere(self):
         secrets = self.secrets()
         with CommandLines() as watch:
