@@ -121,7 +121,7 @@ def numbered(name, number):
 class Load:
     """Its clients run within the block; seed: for the same choices again; trouble: the provider's, now and then."""
 
-    def __init__(self, history, tenants, seed, trouble=True, clients=8, pause=0.1):
+    def __init__(self, history, tenants, seed, trouble=True, clients=12, pause=0.1):
         self.history = history
         self.tenants = tenants
         self.seed = seed

@@ -41,7 +41,7 @@ def setUpModule():
     unittest.addModuleCleanup(end, simulator)
     url = f"http://127.0.0.1:{wait_for(port, what='the simulator')}"
     STACK = Stack("torture", WORKERS=len(WORKERS), JOB_LEASE_SECONDS=LEASE, JOB_MAX_LOST_LEASES=1000,
-                  DB_TIMEOUT_MS=DB_TIMEOUT_MS, SYNC_WAIT_MS=3000, OPENAI_BASE_URL=f"{url}/v1",
+                  DB_TIMEOUT_MS=DB_TIMEOUT_MS, SYNC_WAIT_MS=1000, OPENAI_BASE_URL=f"{url}/v1",
                   OPENAI_API_KEY="sk-torture", PILOT_MAX_INVOICES_PER_HOUR=PILOT_LIMITS[0],
                   PILOT_MAX_INCIDENTS_PER_HOUR=PILOT_LIMITS[1])
     unittest.addModuleCleanup(STACK.down)
@@ -241,11 +241,21 @@ class Random(TortureCase):
             pausing.result()
 
     def victim(self, *names):
-        """One of them that runs; a supervisor takes its time with a process that dies too often."""
+        """One of them that runs."""
         return self.random.choice(wait_for(lambda: [n for n in names if self.alive(n)], 20, f"{names}"))
+
+    def hasten(self):
+        """Supervisors take their time with a process that dies too often: their naps end now."""
+        for name in (*WORKERS, "full_process"):
+            supervisor = self.stack.pid(f"{name}.supervisor")
+            for child in pathlib.Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split():
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    if pathlib.Path(f"/proc/{child}/comm").read_text() == "sleep\n":
+                        os.kill(int(child), signal.SIGTERM)
 
     def one_kill(self):
         """Anywhere in its work, or where results or uploads wait to be written."""
+        self.hasten()
         aim = self.random.choices(("anywhere", "finishing", "accepting"), (6, 3, 1))[0]
         if aim == "anywhere":
             time.sleep(self.random.uniform(0.05, 0.8))
