@@ -319,6 +319,22 @@ class Hanging(OutageCase):
         why = {e["message"].partition(":")[0] for e in self.stack.log("full_process", "request.refused", logged)}
         self.assertLessEqual(why, {"sqlstate 55P03", "sqlstate 57014"})
 
+    def test_commit(self):
+        """It waits for a standby that never comes.  Who was sent away finds what was written all the same."""
+        self.sim.delay(300)  # some are in hand
+        with self.load() as load:
+            with self.commits_wait(), self.few_lines(2):
+                self.turned_away(load, 2 * CLIENTS)
+                self.assertEqual(200, self.stack.request("GET", "/health").status)
+
+    @contextlib.contextmanager
+    def commits_wait(self):
+        try:
+            self.superuser("alter system set synchronous_standby_names = 'nobody'; select pg_reload_conf()")
+            yield
+        finally:
+            self.superuser("alter system reset synchronous_standby_names; select pg_reload_conf()")
+
     def test_results_cannot_be_written(self):
         """The worker keeps what it has, its lease too, for longer than that: nothing is paid for twice."""
         self.sim.delay(300)
