@@ -116,6 +116,10 @@ static void note(struct route_context *cx)
 
 	reached->handler = true;
 	reached->kind = cx->principal.kind;
+	if (strncmp(cx->rq->path, "/admin/", 7) == 0)
+		INVARIANT(reached->kind == PRINCIPAL_ADMIN);
+	if (strcmp(cx->rq->path, "/full-process") == 0)
+		INVARIANT(reached->kind == PRINCIPAL_CLIENT);
 	INVARIANT(strlen(cx->id) < ROUTE_ID_SIZE && strchr(cx->id, '/') == NULL);
 }
 
