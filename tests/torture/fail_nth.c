@@ -189,9 +189,19 @@ static bool no_memory(uintptr_t caller, const char *function)
 	return true;
 }
 
+static void add_live(int64_t n)
+{
+	struct fail_nth *s = atomic_load_explicit(&steering, memory_order_relaxed);
+
+	live += n;
+	if (s != NULL)
+		(void)__atomic_add_fetch(&s->live, n, __ATOMIC_RELAXED);
+}
+
 static void *counted(void *p)
 {
-	live += p != NULL;
+	if (p != NULL)
+		add_live(1);
 	return p;
 }
 
@@ -225,7 +235,7 @@ EXPORT void free(void *p)
 {
 	if (p == NULL || is_early(p) || !ready())
 		return;
-	live--;
+	add_live(-1);
 	next.free(p);
 }
 

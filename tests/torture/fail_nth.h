@@ -14,7 +14,7 @@
 
 enum fail_class { FAIL_MEMORY, FAIL_LIBPQ, FAIL_LIBCURL, FAIL_FCGI_MEMORY, FAIL_CLASSES };
 
-/* All in the machine's own byte order; test_failpoints.py knows it as 4 times "IIII64s". */
+/* In the machine's own byte order; failpoints.py knows it as 4 times "IIII64s" and a "q". */
 struct fail_nth {
 	struct fail_point {
 		uint32_t at;    /* the call that fails, counted from 1; 0: none.  Set it last */
@@ -23,11 +23,12 @@ struct fail_nth {
 		uint32_t fired; /* failures, likewise */
 		char what[64];  /* the last that failed, and whence it was called */
 	} points[FAIL_CLASSES];
+	int64_t live; /* blocks of memory that were allocated and not freed */
 };
 
 struct fail_nth *fail_nth(void);
 
-/* Blocks of memory that this thread has allocated, less those that it has freed. */
+/* Those of this thread alone. */
 int64_t fail_nth_live_blocks(void);
 
 #endif
