@@ -2,6 +2,7 @@
 import contextlib
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -214,15 +215,6 @@ class OutageCase(StackCase):
         return self.superuser("select count(pg_terminate_backend(pid)) from pg_stat_activity"
                               " where backend_type = 'client backend' and pid <> pg_backend_pid()")
 
-
-class Connections(OutageCase):
-    def test_cut_again_and_again(self):
-        with self.load() as load, self.few_lines(1):
-            for _ in range(100 if TORTURE else 5):
-                before = load.accepted()
-                self.cut_connections()
-                wait_for(lambda b=before: load.accepted() > b, 20, "an answer after the cut")
-
     @contextlib.contextmanager
     def slots_taken(self):
         """Strangers hold all of the server's connections: they never say who they are."""
@@ -238,6 +230,46 @@ class Connections(OutageCase):
             while take():
                 pass
             yield take
+
+    @contextlib.contextmanager
+    def read_only(self):
+        try:
+            self.superuser("alter system set default_transaction_read_only = on; select pg_reload_conf()")
+            yield
+        finally:
+            self.superuser("set default_transaction_read_only = off;"
+                           "alter system reset default_transaction_read_only; select pg_reload_conf()")
+
+    @contextlib.contextmanager
+    def commits_wait(self):
+        try:
+            self.superuser("alter system set synchronous_standby_names = 'nobody'; select pg_reload_conf()")
+            yield
+        finally:
+            self.superuser("alter system reset synchronous_standby_names; select pg_reload_conf()")
+
+    @contextlib.contextmanager
+    def still(self):
+        server = self.stack.pid("postgres")
+        os.kill(server, signal.SIGSTOP)  # first, so that it has no more children
+        pids = [server] + [int(pid) for pid in run(["pgrep", "-P", str(server)]).stdout.split()]
+        try:
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in reversed(pids):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+
+class Connections(OutageCase):
+    def test_cut_again_and_again(self):
+        with self.load() as load, self.few_lines(1):
+            for _ in range(100 if TORTURE else 5):
+                before = load.accepted()
+                self.cut_connections()
+                wait_for(lambda b=before: load.accepted() > b, 20, "an answer after the cut")
 
     def test_all_taken(self):
         """Nobody comes in, and nobody waits for it."""
@@ -287,15 +319,6 @@ class ReadOnly(OutageCase):
         lasted = time.monotonic() - began
         self.assertLessEqual(sessions() - before, (8 + 1 + self.WORKERS) * (1 + lasted / 2))
 
-    @contextlib.contextmanager
-    def read_only(self):
-        try:
-            self.superuser("alter system set default_transaction_read_only = on; select pg_reload_conf()")
-            yield
-        finally:
-            self.superuser("set default_transaction_read_only = off;"
-                           "alter system reset default_transaction_read_only; select pg_reload_conf()")
-
     def test_standby(self):
         """As after a failover that went wrong: the server that they reach follows another."""
         job_id = self.upload_done(self.stack.unique_pdf())["job_id"]
@@ -327,21 +350,13 @@ class Hanging(OutageCase):
                 self.turned_away(load, 2 * CLIENTS)
                 self.assertEqual(200, self.stack.request("GET", "/health").status)
 
-    @contextlib.contextmanager
-    def commits_wait(self):
-        try:
-            self.superuser("alter system set synchronous_standby_names = 'nobody'; select pg_reload_conf()")
-            yield
-        finally:
-            self.superuser("alter system reset synchronous_standby_names; select pg_reload_conf()")
-
     def test_results_cannot_be_written(self):
         """The worker keeps what it has, its lease too, for longer than that: nothing is paid for twice."""
         self.sim.delay(300)
         logged = {name: len(self.stack.log_text(name)) for name in ("worker-1", "worker-2")}
         document = self.stack.unique_pdf("mismatch-s2")
-        job_id = accept(self.stack, document, self.tenant)
         with holding(self.stack, "table invoices in exclusive mode"):
+            job_id = accept(self.stack, document, self.tenant)
             wait_for(lambda: self.sim.completions(document.sha256), what="the provider's answer")
             answered = time.monotonic()
             wait_for(lambda: time.monotonic() - answered > 1.5 * SETTINGS["JOB_LEASE_SECONDS"])
@@ -367,20 +382,6 @@ class Hanging(OutageCase):
         with self.load() as load, self.still(), self.few_lines(2):
             self.turned_away(load, 2 * CLIENTS)
             self.not_ready("database", "unreachable")
-
-    @contextlib.contextmanager
-    def still(self):
-        server = self.stack.pid("postgres")
-        os.kill(server, signal.SIGSTOP)  # first, so that it has no more children
-        pids = [server] + [int(pid) for pid in run(["pgrep", "-P", str(server)]).stdout.split()]
-        try:
-            for pid in pids:
-                os.kill(pid, signal.SIGSTOP)
-            yield
-        finally:
-            for pid in reversed(pids):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
 
 
 class Proxied(OutageCase):
@@ -475,6 +476,50 @@ class Proxied(OutageCase):
             self.app.set(PASS)
             self.worker.set(PASS)
 
+    def test_one_after_the_other(self):
+        """Outages as they come, each for as long as it takes, with little time between."""
+        seed = random.randrange(1 << 32)
+        chance = random.Random(seed)
+        outages = {
+            "cut": self.cut_at_once, "endpoints silent": lambda: self.set(SILENT, self.app),
+            "workers silent": lambda: self.set(SILENT, self.worker), "refused": lambda: self.set(REFUSE, self.app, self.worker),
+            "reset": lambda: self.set(RESET, self.app, self.worker), "read-only": self.read_only, "lock": self.lock,
+            "still": self.still, "commits wait": self.commits_wait, "slots": self.slots_taken, "restart": self.restarted,
+        }
+        said = []
+        with self.subTest(seed=seed, outages=said), self.load():
+            for _ in range(100 if TORTURE else 4):
+                name = chance.choice(list(outages))
+                seconds = chance.choice((0, 0.1, 0.5, 2))
+                said.append((name, seconds))
+                with outages[name]():
+                    self.pause.wait(seconds)
+                self.pause.wait(chance.uniform(0, 0.5))
+
+    pause = threading.Event()  # that nobody sets
+
+    @contextlib.contextmanager
+    def cut_at_once(self):
+        self.cut_connections()
+        yield
+
+    @contextlib.contextmanager
+    def restarted(self):
+        self.stack.restart("postgres")
+        yield
+
+    @contextlib.contextmanager
+    def set(self, mode, *proxies):
+        for proxy in proxies:
+            proxy.set(mode)
+        yield
+        for proxy in proxies:
+            proxy.set(PASS)
+
+    def lock(self):
+        table = random.choice(("documents", "jobs", "invoices", "provider_calls", "provider_state", "worker_heartbeats"))
+        return holding(self.stack, f"table {table} in access exclusive mode")
+
     def test_cut_at_every_byte(self):
         """The endpoints' connections end in the middle of what they say, and of what they hear."""
         self.cut_along(self.app, {REQUESTS: 55000, ANSWERS: 2000}, 10)
@@ -485,7 +530,7 @@ class Proxied(OutageCase):
     def cut_along(self, proxy, lengths, points):
         history = History(self.stack)
         for way, length in lengths.items():
-            for after in range(0, length, length // (400 if TORTURE else points)):
+            for after in range(0, length, length // (40 * points if TORTURE else points)):
                 proxy.set(CUT, only=b"")
                 proxy.set(CUT, after=after, way=way)
                 document = self.stack.unique_pdf("mismatch-s2")
