@@ -24,7 +24,7 @@ DB_TIMEOUT = 0.5  # seconds
 # less than 2 s) and a statement, which has a second more than the server's own time-out.
 PATIENCE = DB_TIMEOUT + 2 + DB_TIMEOUT + 1 + 1
 SETTINGS = {"WORKERS": 2, "DB_TIMEOUT_MS": int(DB_TIMEOUT * 1000), "JOB_LEASE_SECONDS": 2,
-            "WORKER_ALIVE_SECONDS": 3, "SYNC_WAIT_MS": 2000}
+            "WORKER_ALIVE_SECONDS": 3, "SYNC_WAIT_MS": 1000}
 CLIENTS = 4
 CHANNELS = ("full_process", "worker-1", "worker-2", "health")  # whose logs are looked at
 
@@ -278,7 +278,7 @@ class Connections(OutageCase):
                 self.cut_ours()
                 if not take():
                     break
-            self.turned_away(load, 3 * CLIENTS)
+            self.turned_away(load)
             self.not_ready("database", "unreachable")
 
     def cut_ours(self):
@@ -347,7 +347,7 @@ class Hanging(OutageCase):
         self.sim.delay(300)  # some are in hand
         with self.load() as load:
             with self.commits_wait(), self.few_lines(2):
-                self.turned_away(load, 2 * CLIENTS)
+                self.turned_away(load)
                 self.assertEqual(200, self.stack.request("GET", "/health").status)
 
     def test_results_cannot_be_written(self):
@@ -380,7 +380,7 @@ class Hanging(OutageCase):
 
     def test_server_stands_still(self):
         with self.load() as load, self.still(), self.few_lines(2):
-            self.turned_away(load, 2 * CLIENTS)
+            self.turned_away(load)
             self.not_ready("database", "unreachable")
 
 
@@ -421,7 +421,7 @@ class Proxied(OutageCase):
     def test_silent_to_the_endpoints(self):
         with self.load() as load, self.few_lines(2), self.few_attempts(self.app, 3):
             self.app.set(SILENT)
-            self.turned_away(load, 2 * CLIENTS)
+            self.turned_away(load)
             self.not_ready("database", "unreachable")
             known = len(self.stack.uploads)
             self.turned_away(load, 10 * CLIENTS)
@@ -488,7 +488,7 @@ class Proxied(OutageCase):
         }
         said = []
         with self.subTest(seed=seed, outages=said), self.load():
-            for _ in range(100 if TORTURE else 4):
+            for _ in range(100 if TORTURE else 3):
                 name = chance.choice(list(outages))
                 seconds = chance.choice((0, 0.1, 0.5, 2))
                 said.append((name, seconds))
@@ -522,7 +522,7 @@ class Proxied(OutageCase):
 
     def test_cut_at_every_byte(self):
         """The endpoints' connections end in the middle of what they say, and of what they hear."""
-        self.cut_along(self.app, {REQUESTS: 55000, ANSWERS: 2000}, 10)
+        self.cut_along(self.app, {REQUESTS: 55000, ANSWERS: 2000}, 6)
 
     def test_worker_cut_at_every_byte(self):
         self.cut_along(self.worker, {REQUESTS: 14000, ANSWERS: 20000}, 2)
@@ -530,7 +530,7 @@ class Proxied(OutageCase):
     def cut_along(self, proxy, lengths, points):
         history = History(self.stack)
         for way, length in lengths.items():
-            for after in range(0, length, length // (40 * points if TORTURE else points)):
+            for after in range(0, length, length // (200 if TORTURE else points)):
                 proxy.set(CUT, only=b"")
                 proxy.set(CUT, after=after, way=way)
                 document = self.stack.unique_pdf("mismatch-s2")
