@@ -2,19 +2,15 @@
 import contextlib
 import mmap
 import os
-import pathlib
-import shutil
-import stat
 import struct
-import tempfile
 
-from harness import ROOT, Stack, wait_for
+from harness import wait_for
+from programs import WrappedStack
 
 CLASSES = ("memory", "libpq", "libcurl", "fcgi memory")  # of fail_nth.h
 POINT = struct.Struct("IIII64s")
 LIVE = struct.Struct("q")
 FOR_EVER = 2**32 - 1
-ENDPOINTS = ("full_process.fcgi", "health.fcgi", "admin.fcgi")
 STEERED = ("full_process.fcgi", "health.fcgi", "worker")
 
 
@@ -60,49 +56,28 @@ class FailPoints:
         return LIVE.unpack_from(self.map, len(CLASSES) * POINT.size)[0]
 
 
-class FailingStack(Stack):
-    """Its folder of programs holds, in the place of each, a script that preloads fail_nth.so."""
+class FailingStack(WrappedStack):
+    """Its endpoints and its one worker (two would share the steering) fail on demand."""
 
     def __init__(self, name, **settings):
         super().__init__(name, **settings)
-        self.bin = pathlib.Path(tempfile.mkdtemp(prefix="mizan-fail-", dir="/var/tmp"))
-        self.bin.chmod(0o755)  # whoever the stack runs as
         self.points = {}
 
-    def script(self, *arguments, settings=None):
-        return super().script(*arguments, settings=(settings or {}) | {"MIZAN_BIN": self.bin})
-
-    def up(self, *arguments):
-        built = pathlib.Path(os.environ.get("MIZAN_BIN") or ROOT / "build" / "plain" / "bin")
-        real = self.bin / "real"
-        real.mkdir()
-        for name in (*ENDPOINTS, "worker", "openai_sim", "fail_nth.so"):
-            shutil.copy(built / name, real / name)
-        for name in (*ENDPOINTS, "worker", "openai_sim"):
-            self.write_program(name, real / name)
-        return super().up(*arguments)
-
-    def write_program(self, name, real):
-        """Two workers would share the steering: there is one."""
-        prefix = ""
-        if name in STEERED:
-            steering = self.bin / f"{name}.steering"
-            steering.write_bytes(bytes(len(CLASSES) * POINT.size + LIVE.size))
-            steering.chmod(0o666)
-            self.points[name.removesuffix(".fcgi")] = FailPoints(steering)
-            # A sanitizer's library wants to be the first, and does as well as the second.
-            prefix = (f"export LD_PRELOAD={real.parent}/fail_nth.so FAIL_NTH={steering}"
-                      " ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0\n")
-        script = self.bin / name
-        script.write_text(f"#!/bin/sh\n{prefix}exec {real} \"$@\"\n")
-        script.chmod(script.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    def start(self, name, real):
+        if name not in STEERED:
+            return super().start(name, real)
+        steering = self.bin / f"{name}.steering"
+        steering.write_bytes(bytes(len(CLASSES) * POINT.size + LIVE.size))
+        steering.chmod(0o666)
+        self.points[name.removesuffix(".fcgi")] = FailPoints(steering)
+        # A sanitizer's library wants to be the first to be loaded, and does as well as the second.
+        return (f"export LD_PRELOAD={real.parent}/fail_nth.so FAIL_NTH={steering}"
+                f" ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0\n{super().start(name, real)}")
 
     def remove(self):
-        """Down, and its programs gone."""
-        self.down()
         for points in self.points.values():
             points.close()
-        shutil.rmtree(self.bin, ignore_errors=True)
+        super().remove()
 
     @contextlib.contextmanager
     def failing(self, program, kind, nth, count=1):

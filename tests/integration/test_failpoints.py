@@ -12,7 +12,7 @@ from failures import accept
 from harness import TORTURE, StackCase, wait_for
 
 SEED = os.environ.get("MIZAN_TORTURE_SEED") or str(random.randrange(10**6))
-SAMPLE = 6  # of each path and kind of call, in make test
+SAMPLE = 4  # of each path and kind of call, in make test
 LIMIT = 5000  # more calls than any operation makes
 PASSES = ("out_of_memory", "database_unavailable", "database_busy")  # codes that say: try again
 STACK = None
@@ -172,10 +172,10 @@ class Ready(FailPointCase):
         self.was = wait_for(ready, 10, "readiness", every=0.1)
 
     def test_memory(self):
-        self.each("memory", self.ready, sample=2)
+        self.each("memory", self.ready, sample=1)
 
     def test_libpq(self):
-        self.each("libpq", self.ready, sample=2)
+        self.each("libpq", self.ready, sample=1)
 
     def test_alive(self):
         with self.stack.failing("health", "memory", 1, FOR_EVER):
