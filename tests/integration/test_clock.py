@@ -93,6 +93,8 @@ class Hosts:
         like = dict(self.like[name])
         like["env"] = like["env"] | {"HOST_CLOCK": str(self.clocks / name)}
         with (self.stack.dir / "log" / f"{name}.log").open("ab") as log:
+            if "user" in like:  # who else will write to it
+                os.chown(log.fileno(), like["user"], like["group"])
             self.running[name] = subprocess.Popen(**like, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                                   start_new_session=True)
         if "--listen" in like["args"]:
