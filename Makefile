@@ -131,7 +131,7 @@ lint: ## layering rules, formatter, length budget, headers, shell scripts, syste
 coverage: ## line coverage of lib/ by the tests; fails under COVERAGE_MIN (85) percent
 	@scripts/coverage
 
-fuzz: ## fuzz every target for FUZZ_SECONDS (60) each; needs clang
+fuzz: ## fuzz every target for FUZZ_SECONDS (60), or FUZZ_RUNS inputs, each; needs clang
 	@scripts/fuzz
 
 format: ## format all C files with clang-format 14
