@@ -120,6 +120,8 @@ def extraction(name):
 def environment(settings):
     """The environment that scripts/stack is called with."""
     kept = {k: v for k, v in os.environ.items() if KEPT_VARIABLES.fullmatch(k)}
+    if "MIZAN_BIN" in kept:  # a stack may run elsewhere
+        kept["MIZAN_BIN"] = os.path.abspath(kept["MIZAN_BIN"])
     return kept | {k: as_setting(v) for k, v in settings.items()}
 
 
