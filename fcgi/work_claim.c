@@ -94,8 +94,11 @@ static void hand_back(struct worker *w, struct task *t, const struct err *why)
 	work_drop(w, t);
 }
 
-/* Calls for all of these, at most QUEUE_DOCUMENTS; what fails is handed back. */
-static void call_for(struct worker *w, struct task *tasks[], size_t n)
+/*
+ * Calls for all of these, at most QUEUE_DOCUMENTS; what fails is handed back.  RC_UNAVAILABLE: the
+ * database went away, and they are gone.
+ */
+static enum rc call_for(struct worker *w, struct task *tasks[], size_t n)
 {
 	const struct queue_job *jobs[QUEUE_DOCUMENTS] = { 0 };
 	struct queue_document docs[QUEUE_DOCUMENTS] = { 0 };
@@ -105,6 +108,16 @@ static void call_for(struct worker *w, struct task *tasks[], size_t n)
 	for (size_t i = 0; i < n; i++)
 		jobs[i] = &tasks[i]->job;
 	fetched = queue_documents(w->pg, jobs, n, docs, &e);
+	if (fetched == RC_UNAVAILABLE) {
+		const bool back = queue_hand_back(w->pg, jobs, n, NULL) == RC_OK;
+		for (size_t i = 0; i < n; i++) {
+			work_log(tasks[i], LOG_WARN_LEVEL, back ? "job.released" : "job.lease",
+			    "not started, %s: %s", back ? "handed back" : "left to its lease",
+			    e.msg);
+			work_drop(w, tasks[i]);
+		}
+		return fetched;
+	}
 	for (size_t i = 0; i < n; i++) {
 		rc = fetched;
 		if (rc == RC_OK)
@@ -114,6 +127,7 @@ static void call_for(struct worker *w, struct task *tasks[], size_t n)
 		if (rc != RC_OK)
 			hand_back(w, tasks[i], &e);
 	}
+	return RC_OK;
 }
 
 /* NULL: no memory, or it failed already. */
@@ -159,17 +173,22 @@ enum rc work_claim(struct worker *w, struct err *e)
 	rc = queue_claim(w->pg, &w->app.cfg, w->id, limit, &jobs, &n, e);
 	if (rc != RC_OK)
 		return rc;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && rc == RC_OK; i++) {
 		if (jobs[i].skipped)
 			skipped(w, &jobs[i]);
 		else if ((tasks[n_tasks] = take_on(w, &jobs[i])) != NULL)
 			n_tasks++;
 		if (n_tasks == QUEUE_DOCUMENTS || (n_tasks > 0 && i + 1 == n)) {
-			call_for(w, tasks, n_tasks);
+			rc = call_for(w, tasks, n_tasks);
 			n_tasks = 0;
+			if (rc != RC_OK && i + 1 < n)
+				log_warn("job.lease", "%zu more jobs are left to their leases",
+				    n - i - 1);
 		}
 	}
 	w->more = n > 0 && n >= limit;
 	free(jobs);
-	return RC_OK;
+	return rc == RC_OK ? RC_OK
+			   : err_set(e, rc, "database_unavailable",
+				 "the database went away while documents were fetched");
 }

@@ -30,9 +30,11 @@ static size_t collect(struct worker *w, struct task *batch[MAX_BATCH], bool pilo
 static int by_lock(const void *a, const void *b)
 {
 	const struct task *const *x = a, *const *y = b;
-	int tenants = strcmp((*x)->job.tenant_id, (*y)->job.tenant_id);
+	int order = strcmp((*x)->job.tenant_id, (*y)->job.tenant_id);
 
-	return tenants != 0 ? tenants : strcmp((*x)->record.lock, (*y)->record.lock);
+	if (order == 0)
+		order = strcmp((*x)->record.lock, (*y)->record.lock);
+	return order != 0 ? order : strcmp((*x)->job.id, (*y)->job.id);
 }
 
 static void log_finished(const struct task *t)

@@ -2,6 +2,9 @@
 -- what lies in the tables.  Builds of before go on working: what they call is kept, or replaced
 -- by what does the same.
 
+-- All at once and in this order: a worker that writes results holds jobs when it wants the others.
+lock table jobs, provider_calls, invoices in access exclusive mode;
+
 -- JSON and replies are compressed as they are written, for each invoice: lz4 takes a tenth of the time.
 do $$ begin
 	alter table invoices alter extraction set compression lz4, alter audit set compression lz4,
@@ -15,12 +18,66 @@ end $$;
 create index jobs_queued_pilot on jobs (tenant_id) where state = 'QUEUED' and not smoke;
 drop index jobs_queued_tenant;
 
+create or replace function skip_pilot_jobs(p_pilot_tenant text) returns setof claimed language sql volatile as $$
+	update jobs j
+	   set state = 'SKIPPED', finished_at = clock_timestamp(), lease_token = null, lease_until = null,
+	       error_code = 'pilot_disabled', error_detail = 'the pilot was off when its turn came'
+	 where (tenant_id, id) in (select tenant_id, id from jobs
+	                            where tenant_id = p_pilot_tenant and not smoke
+	                              and (state = 'QUEUED' or (state = 'RUNNING' and lease_until < (select clock_timestamp())))
+	                            limit 500 for update skip locked)
+	returning tenant_id, id, document_id, state, null::uuid, attempts, lost_leases,
+	          (extract(epoch from clock_timestamp() - created_at) * 1000)::bigint, trace_id, reply_channel, false
+$$;
+
 -- A job that leaves the queue leaves a dead entry behind in jobs_queued and in jobs_running, and
 -- for as long as any transaction is open that could still see it, nothing removes it.  So a claim
 -- starts where the claims before it have left off, less a moment for commits that overlap, and
 -- only now and then, in a sweep, from the beginning: that finds what became visible late, what was
 -- handed back, and the jobs of dead workers.  Both marks live in the session; one that is lost or
 -- comes from elsewhere makes a sweep earlier or later, nothing more.
+create function claim_due(p_worker text, p_places integer, p_lease_seconds integer, p_pilot_tenant text,
+    p_pilot boolean, p_probe uuid, p_sweep boolean, p_since timestamptz) returns claimed[] language plpgsql as $$
+declare
+	began timestamptz := clock_timestamp();
+	got   claimed[];
+	n     bigint;
+	last  timestamptz;
+begin
+	with lost as (
+		select tenant_id, id, run_at from jobs
+		 where p_sweep and state = 'RUNNING' and lease_until < began
+		   and (p_pilot or smoke or tenant_id <> p_pilot_tenant)
+		 order by lease_until limit p_places for update skip locked
+	), queued as (
+		select tenant_id, id, run_at from jobs
+		 where state = 'QUEUED' and run_at >= p_since and run_at <= began
+		   and (p_pilot or smoke or tenant_id <> p_pilot_tenant)
+		 order by run_at limit p_places for update skip locked
+	), due as (
+		select *, 1 as lost from lost union all select *, 0 from queued limit p_places
+	), leased as (
+		update jobs j
+		   set state = 'RUNNING', lease_token = coalesce(p_probe, gen_random_uuid()),
+		       lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
+		       worker_id = p_worker, started_at = clock_timestamp(), lost_leases = j.lost_leases + due.lost
+		  from due
+		 where j.tenant_id = due.tenant_id and j.id = due.id
+		returning j.*, due.lost as was_lost
+	)
+	select array_agg((tenant_id, id, document_id, state, lease_token, attempts, lost_leases,
+	                  (extract(epoch from started_at - created_at) * 1000)::bigint,
+	                  trace_id, reply_channel, p_probe is not null)::claimed order by was_lost desc, run_at),
+	       count(*), max(run_at) filter (where was_lost = 0)
+	  into got, n, last from leased;
+	-- Every place taken: what is due after the last one is still to come.
+	perform set_config('mizan.due_since', (case when n < p_places then began else last end
+	                                       - interval '1 second')::text, false);
+	return got;
+end $$;
+comment on function claim_due(text, integer, integer, text, boolean, uuid, boolean, timestamptz) is
+    'Leases at most p_places jobs due from p_since on, those of dead workers first in a sweep; null when there are none';
+
 create or replace function claim_jobs(p_worker text, p_limit integer, p_lease_seconds integer,
     p_pilot_tenant text, p_pilot_enabled boolean) returns setof claimed language plpgsql as $$
 declare
@@ -29,10 +86,11 @@ declare
 	-- A mark from long after now is of before the clock was set back.
 	sweep  boolean := coalesce(not nullif(current_setting('mizan.next_sweep', true), '')::timestamptz
 	                  between began and began + interval '10 minutes', true);
-	since  timestamptz := '-infinity';
+	since  timestamptz := least(coalesce(nullif(current_setting('mizan.due_since', true), '')::timestamptz, '-infinity'),
+	                            began - interval '1 second');
 	places integer := p_limit;
-	overlap constant interval := '200 milliseconds';
 	probe  uuid;
+	got    claimed[];
 begin
 	if not pilot then
 		return query select * from skip_pilot_jobs(p_pilot_tenant);
@@ -49,49 +107,31 @@ begin
 	if places <= 0 then
 		return;
 	end if;
-	if not sweep then
-		since := least(coalesce(nullif(current_setting('mizan.due_since', true), '')::timestamptz, '-infinity'),
-		               began - overlap);
-	end if;
-	return query
-		with lost as (
-			select tenant_id, id, run_at from jobs
-			 where sweep and state = 'RUNNING' and lease_until < began
-			   and (pilot or smoke or tenant_id <> p_pilot_tenant)
-			 order by lease_until limit places for update skip locked
-		), queued as (
-			select tenant_id, id, run_at from jobs
-			 where state = 'QUEUED' and run_at >= since and run_at <= began
-			   and (pilot or smoke or tenant_id <> p_pilot_tenant)
-			 order by run_at limit places for update skip locked
-		), due as (
-			select *, 1 as lost from lost union all select *, 0 from queued limit places
-		), mark as (
-			select set_config('mizan.due_since', (case when count(*) < places then began
-			           else max(d.run_at) filter (where d.lost = 0) end - overlap)::text, false)
-			  from due d
-		)
-		update jobs j
-		   set state = 'RUNNING', lease_token = coalesce(probe, gen_random_uuid()),
-		       lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
-		       worker_id = p_worker, started_at = clock_timestamp(), lost_leases = j.lost_leases + due.lost
-		  from due, mark
-		 where j.tenant_id = due.tenant_id and j.id = due.id
-		returning j.tenant_id, j.id, j.document_id, j.state, j.lease_token, j.attempts, j.lost_leases,
-		          (extract(epoch from j.started_at - j.created_at) * 1000)::bigint,
-		          j.trace_id, j.reply_channel, probe is not null;
-	if found then
-		update worker_heartbeats set claimed_at = began
-		 where worker_id = p_worker and (claimed_at is null or claimed_at < began - interval '1 second');
-		if probe is not null then
-			update provider_state set probe_token = probe where provider = 'openai';
-		end if;
-	end if;
 	if sweep then
-		-- However long it took: a twentieth of the time at most.
+		begin
+			got := claim_due(p_worker, places, p_lease_seconds, p_pilot_tenant, pilot, probe, true, '-infinity');
+		exception when query_canceled then
+			-- Too much lies there to be walked in time; what has come lately must not wait for it.
+			raise warning 'the sweep of the queue was given up after % s', extract(epoch from clock_timestamp() - began);
+			got := claim_due(p_worker, places, p_lease_seconds, p_pilot_tenant, pilot, probe, false,
+			                  began - interval '10 minutes');
+		end;
+		-- However long it took: a twentieth of a worker's time at most.
 		perform set_config('mizan.next_sweep', (clock_timestamp()
-		    + greatest(make_interval(secs => least(5, p_lease_seconds / 3.0)), 20 * (clock_timestamp() - began)))::text, false);
+		    + least(greatest(make_interval(secs => least(5, p_lease_seconds / 3.0)), 20 * (clock_timestamp() - began)),
+		            interval '9 minutes'))::text, false);
+	else
+		got := claim_due(p_worker, places, p_lease_seconds, p_pilot_tenant, pilot, probe, false, since);
 	end if;
+	if got is null then
+		return;
+	end if;
+	update worker_heartbeats set claimed_at = began
+	 where worker_id = p_worker and (claimed_at is null or claimed_at < began - interval '1 second');
+	if probe is not null then
+		update provider_state set probe_token = probe where provider = 'openai';
+	end if;
+	return query select * from unnest(got);
 end $$;
 
 create or replace function accept_document(p_tenant text, p_job uuid, p_sha256 bytea, p_media_type text, p_filename text,
@@ -213,7 +253,8 @@ $$;
 comment on function renew_leases(text[], uuid[], uuid[], integer) is 'Keeps those of the leases that still hold for another while';
 
 -- Plans are kept, and those made while the tables were empty know no better than to walk a whole
--- tenant for one key.  The server's own ANALYZE ends that, but comes only once a minute.
+-- tenant for one key.  The server's own ANALYZE ends that, but comes only once a minute.  Large
+-- tables are left to it, and so is what does not come about at once.
 create function catch_up_statistics() returns void language plpgsql security definer
     set search_path = public, pg_temp as $$
 declare
@@ -222,9 +263,12 @@ begin
 	for name in
 		select c.oid::regclass::text from pg_stat_user_tables s join pg_class c on c.oid = s.relid
 		 where s.schemaname = 'public' and c.reltuples < 100 and s.n_live_tup >= 100 and s.n_mod_since_analyze >= 100
+		   and pg_relation_size(c.oid) < 64 << 20
 	loop
-		execute 'analyze ' || name;
+		execute 'analyze (skip_locked) ' || name;
 	end loop;
+exception when query_canceled then
+	raise warning 'statistics are left to the server: out of time';
 end $$;
 comment on function catch_up_statistics() is 'ANALYZE for tables that were all but empty and have rows now, so that their plans are made anew';
 revoke execute on function catch_up_statistics() from public;
@@ -233,9 +277,9 @@ grant execute on function catch_up_statistics() to mizan_worker;
 create or replace function heartbeat(p_worker text, p_host text, p_pid integer, p_build_id text, p_config_hash text,
     p_key_configured boolean, p_in_flight integer) returns void language plpgsql as $$
 begin
-	perform catch_up_statistics();
 	update worker_heartbeats set seen_at = clock_timestamp(), in_flight = p_in_flight where worker_id = p_worker;
 	if found then
+		perform catch_up_statistics();
 		return;
 	end if;
 	delete from worker_heartbeats where seen_at < clock_timestamp() - interval '1 day';

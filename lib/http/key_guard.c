@@ -10,6 +10,7 @@
 
 #define SECOND_US INT64_C(1000000)
 #define WINDOW_US (60 * SECOND_US)
+#define V4_MAPPED "::ffff:" /* as the kernel and nginx write it, RFC 5952 */
 
 enum { ADDRESS_SETS = 1024, KEY_SETS = 256, WAYS = 4, ID_SIZE = 16 };
 
@@ -61,6 +62,8 @@ static void address_id(const char *address, uint8_t id[ID_SIZE])
 	uint8_t digest[SHA256_BYTES];
 
 	memset(id, 0, ID_SIZE);
+	if (strncmp(address, V4_MAPPED, strlen(V4_MAPPED)) == 0)
+		address += strlen(V4_MAPPED);
 	if (inet_pton(AF_INET6, address, id) == 1) {
 		memset(id + ID_SIZE / 2, 0, ID_SIZE / 2);
 		id[ID_SIZE - 1] = 6;

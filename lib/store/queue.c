@@ -148,13 +148,13 @@ void queue_document_free(struct queue_document *d)
 	*d = (struct queue_document){ 0 };
 }
 
-/* {a,b,c}: the members are UUIDs, tenant ids and channel names, which need no quoting. */
+/* {"a","b","c"}: the members are UUIDs, tenant ids and channel names, with nothing to escape. */
 static void array(struct buf *b, const struct queue_job *const jobs[], size_t n, size_t offset)
 {
 	buf_init(b, n * 80 + 3);
 	buf_adds(b, "{");
 	for (size_t i = 0; i < n; i++)
-		buf_addf(b, "%s%s", i > 0 ? "," : "", (const char *)jobs[i] + offset);
+		buf_addf(b, "%s\"%s\"", i > 0 ? "," : "", (const char *)jobs[i] + offset);
 	buf_adds(b, "}");
 }
 

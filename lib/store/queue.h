@@ -78,7 +78,10 @@ enum rc queue_release(struct pg *pg, const struct config *cfg, const struct queu
     const struct queue_call *call, int64_t delay_ms, const char *code, const char *detail,
     bool uses_attempt, struct err *e) MUST_CHECK;
 
-/* Undo the claims of n jobs, as if they had never been; those that were lost stay lost. */
+/*
+ * Undo the claims of n jobs, as if they had never been; those that were lost stay lost.  Another
+ * worker finds them with its next sweep.
+ */
 enum rc queue_hand_back(
     struct pg *pg, const struct queue_job *const jobs[], size_t n, struct err *e) MUST_CHECK;
 

@@ -92,8 +92,8 @@ def claim(bench):
     def yardstick():
         with nothing_claimed(bench.stack):
             queue_up(bench.stack, jobs, 12288)
-            bench.stack.sql("update provider_state set state = 'ok', blocked_until = null")
             with bench.stack.paused("worker-1"):
+                bench.stack.sql("update provider_state set state = 'ok', blocked_until = null")
                 return pgbench(bench.stack, "worker", "claim_finish.sql", 1, "-t", jobs)
     what = "claim + finish, one worker, against pgbench, one client"
     sql, ours = bench.alternate(what, yardstick, lambda: drained_rate(bench.stack, jobs))

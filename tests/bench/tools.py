@@ -139,7 +139,7 @@ def nothing_claimed(stack):
 
 
 def drained_rate(stack, jobs, size=12288):
-    """Jobs a second of one worker that finds so many of them waiting, from the first to the last end."""
+    """Jobs a second of one worker that finds so many of them waiting, from the first claim to the last end."""
     with contextlib.ExitStack() as block:
         block.enter_context(nothing_claimed(stack))
         queue_up(stack, jobs, size, "drain")

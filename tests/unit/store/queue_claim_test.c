@@ -224,12 +224,12 @@ static void test_where_claims_leave_off(void)
 	CU_ASSERT(jobs_claim_on(&cfg, 5, (struct queue_job[5]){ 0 }) == 2);
 	/* Visible late by a moment: found at once.  By more: in a sweep, as are lost ones. */
 	jobs_add(tenant, id[0]);
-	backdate(id[0], "150 milliseconds");
+	backdate(id[0], "500 milliseconds");
 	CU_ASSERT(jobs_claim_on(&cfg, 5, &job) == 1);
 	lost = job;
 	jobs_expire(lost.id);
 	jobs_add(tenant, id[1]);
-	backdate(id[1], "1 second");
+	backdate(id[1], "5 seconds");
 	CU_ASSERT(jobs_claim_on(&cfg, 5, &job) == 0);
 	CU_ASSERT(jobs_claim(&cfg, 1, &job) == 1);
 	CHECK_STR(job.id, lost.id);
@@ -286,6 +286,38 @@ static void test_clock_set_back(void)
 	jobs_add(tenant, id);
 	mark(little);
 	CU_ASSERT(jobs_claim_on(&cfg, 1, &job) == 1);
+	jobs_reset();
+}
+
+/* A sweep that cannot be ended in time holds up nothing that came lately. */
+static void test_sweep_given_up(void)
+{
+	struct pg *pg = db_open_for(DB_WORKER, 500);
+	char id[RANDOM_UUID_TEXT];
+	struct queue_job lost, *got = NULL;
+	size_t n = 0;
+
+	start();
+	db_change("create function slow() returns trigger language plpgsql as"
+		  " 'begin perform pg_sleep(20); return new; end'",
+	    NULL, NULL);
+	db_change("create trigger slow before update on jobs for each row"
+		  " when (new.lost_leases > old.lost_leases) execute function slow()",
+	    NULL, NULL);
+	lost = jobs_running(&cfg, tenant);
+	jobs_expire(lost.id);
+	jobs_add(tenant, id);
+	CU_ASSERT(queue_claim(pg, &cfg, "w", 5, &got, &n, NULL) == RC_OK);
+	CU_ASSERT_FATAL(n == 1);
+	CHECK_STR(got[0].id, id);
+	free(got);
+	got = NULL;
+	/* Nor is it tried again at once. */
+	CU_ASSERT(queue_claim(pg, &cfg, "w", 5, &got, &n, NULL) == RC_OK && n == 0);
+	free(got);
+	db_change("drop function slow() cascade", NULL, NULL);
+	CU_ASSERT(jobs_claim(&cfg, 1, &lost) == 1 && lost.lost_leases == 1);
+	pg_free(pg);
 	jobs_reset();
 }
 
@@ -388,6 +420,7 @@ const struct unit_test unit_tests[] = {
 	{ "where claims leave off", test_where_claims_leave_off },
 	{ "a sweep", test_sweep },
 	{ "the clock is set back", test_clock_set_back },
+	{ "a sweep that is given up", test_sweep_given_up },
 	{ "documents", test_documents },
 	{ "announce, listen, notify", test_notify },
 	{ "a claim is noted", test_claimed_at },

@@ -265,6 +265,23 @@ static void test_abandon(void)
 	jobs_reset();
 }
 
+/* A tenant may well be called what SQL calls nothing. */
+static void test_renew_tenant_null(void)
+{
+	struct queue_job job;
+	const struct queue_job *list[1] = { &job };
+
+	start();
+	job = jobs_running(&cfg, "null");
+	jobs_expire(job.id);
+	CU_ASSERT(queue_renew(db_as(DB_WORKER), list, 1, 600, NULL) == RC_OK);
+	CHECK_STR(db_value("select lease_until > clock_timestamp() from jobs where id = $1::uuid",
+		      job.id, NULL)
+		      .text,
+	    "t");
+	jobs_reset();
+}
+
 const struct unit_test unit_tests[] = {
 	{ "abandon", test_abandon },
 	{ "release", test_release },
@@ -273,6 +290,7 @@ const struct unit_test unit_tests[] = {
 	{ "a lost lease writes nothing", test_fencing },
 	{ "late, but nobody took it", test_late_but_alone },
 	{ "renew", test_renew },
+	{ "renew for a tenant named null", test_renew_tenant_null },
 	{ "hand back", test_hand_back },
 	{ "a call without an answer", test_unknown_call },
 	{ NULL, NULL },
