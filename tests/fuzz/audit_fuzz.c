@@ -13,20 +13,9 @@
 #include "invoice/form_value.h"
 #include "invoice/number.h"
 #include "invoice/record.h"
+#include "thresholds.h"
 
 enum { MAX_ELEMENTS = 4, RECORD_EVERY = 16 };
-
-static const struct thresholds thresholds = {
-	.mismatch_ratio = 500,
-	.mismatch_absolute = 500000,
-	.severe_ratio = 2000,
-	.severe_absolute = 5000000,
-	.rounding_ratio = 50,
-	.rounding_delta = 100000,
-	.ocr_suspect_confidence = 7000,
-	.low_confidence = 6000,
-	.line_tolerance = 200,
-};
 
 struct input {
 	const uint8_t *p, *end;
@@ -130,7 +119,7 @@ static void check_quality(const struct invoice *inv, const struct audit *a, bool
 {
 	struct quality q;
 
-	quality_evaluate(inv, a, &thresholds, duplicate, &q);
+	quality_evaluate(inv, a, &model_thresholds, duplicate, &q);
 	INVARIANT(q.score >= 0 && q.score <= 100 && q.n_flags <= FLAG_COUNT);
 	INVARIANT(q.incident_due == (q.incident_severity != SEVERITY_NONE));
 	INVARIANT(q.incident_due == (q.incident_category != CATEGORY_NONE));
@@ -155,7 +144,7 @@ static void check_record(const struct invoice *inv)
 	const struct record_source from = { .document_sha256 = "00", .model = "m" };
 	struct record record;
 
-	INVARIANT(record_read(inv, &thresholds, &from, &record, NULL) == RC_OK);
+	INVARIANT(record_read(inv, &model_thresholds, &from, &record, NULL) == RC_OK);
 	INVARIANT(record.lock[0] != '\0');
 	check_json(record.invoice_json);
 	check_json(record.extraction_json);
@@ -174,7 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	memset(&inv, 0, sizeof inv);
 	fill(&in, &invoice_form, (char *)&inv);
-	audit_invoice(&inv, &thresholds, &a);
+	audit_invoice(&inv, &model_thresholds, &a);
 	check_audit(&a);
 	check_quality(&inv, &a, false);
 	check_quality(&inv, &a, true);

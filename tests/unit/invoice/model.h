@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/config.h"
 #include "invoice/invoice.h"
+#include "thresholds.h"
 
 #define MODEL_PARTS 8
 
@@ -29,18 +29,6 @@ struct figures {
 	const char *lines, *allowances, *charges, *taxes, *withheld;
 	const char *line_total, *tax_exclusive, *tax_total, *tax_inclusive;
 	const char *withholding_total, *prepaid, *rounding, *payable;
-};
-
-static const struct thresholds model_thresholds = {
-	.mismatch_ratio = 500,
-	.mismatch_absolute = 500000,
-	.severe_ratio = 2000,
-	.severe_absolute = 5000000,
-	.rounding_ratio = 50,
-	.rounding_delta = 100000,
-	.low_confidence = 6000,
-	.ocr_suspect_confidence = 7000,
-	.line_tolerance = 200,
 };
 
 static inline char *model_text(struct model *m, const char *s, size_t n)

@@ -12,6 +12,7 @@
 #include "invoice/record.h"
 #include "openai/reply.h"
 #include "openai/request.h"
+#include "thresholds.h"
 #include "unit/core/settings.h"
 #include "unit/invoice/sample.h"
 #include "unit/openai/envelope.h"
@@ -171,17 +172,6 @@ static enum verdict read_refusal(void *o)
 }
 
 static struct invoice invoice;
-static const struct thresholds thresholds = {
-	.mismatch_ratio = 500,
-	.mismatch_absolute = 500000,
-	.severe_ratio = 2000,
-	.severe_absolute = 5000000,
-	.rounding_ratio = 50,
-	.rounding_delta = 100000,
-	.ocr_suspect_confidence = 7000,
-	.low_confidence = 6000,
-	.line_tolerance = 200,
-};
 static const struct record_source source = { .document_sha256 = "00", .model = "m" };
 
 static enum verdict keep(struct outcome *o, enum rc rc, struct record *r)
@@ -202,7 +192,7 @@ static enum verdict keep(struct outcome *o, enum rc rc, struct record *r)
 static enum verdict record_of_invoice(void *o)
 {
 	struct record r;
-	enum rc rc = record_read(&invoice, &thresholds, &source, &r, NULL);
+	enum rc rc = record_read(&invoice, &model_thresholds, &source, &r, NULL);
 
 	return keep(o, rc, &r);
 }
