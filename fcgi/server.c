@@ -236,11 +236,30 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-static void wait_for_signal(const sigset_t *set)
+static void signals(sigset_t *set)
 {
+	(void)sigemptyset(set);
+	(void)sigaddset(set, SIGTERM);
+	(void)sigaddset(set, SIGINT);
+}
+
+/* From now on they wait for wait_for_signal(), none is lost to a handler of libfcgi's. */
+static void block_signals(void)
+{
+	sigset_t set;
+
+	signals(&set);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static void wait_for_signal(void)
+{
+	sigset_t set;
 	int sig;
 
-	while (sigwait(set, &sig) != 0)
+	signals(&set);
+	while (sigwait(&set, &sig) != 0)
 		continue;
 }
 
@@ -263,18 +282,12 @@ static enum rc serve(struct loop *l, struct err *e)
 	const struct server *s = l->server;
 	pthread_t *threads = calloc(s->threads, sizeof *threads);
 	size_t n = 0;
-	sigset_t set;
 
 	if (threads == NULL)
 		return err_no_memory(e);
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
 	n = start_threads(l, threads);
 	if (n == s->threads)
-		wait_for_signal(&set);
+		wait_for_signal();
 	(void)alarm(STOP_SECONDS);
 	atomic_store(&l->stopping, true);
 	(void)eventfd_write(l->stop_fd, 1);
@@ -293,6 +306,7 @@ enum rc server_run(const struct server *server, struct err *e)
 	struct loop l = { .server = server, .listen_fd = -1 };
 	enum rc rc;
 
+	block_signals();
 	if (FCGX_Init() != 0)
 		return err_set(e, RC_INTERNAL, "fcgi_init", "libfcgi does not start");
 	l.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

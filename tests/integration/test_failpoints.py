@@ -3,13 +3,19 @@ answer that they can act upon, and each job ends once (SPEC §3, §4).
 
 MIZAN_TORTURE_SEED gives the sample the choices of an earlier run.
 """
+import json
 import os
+import pathlib
 import random
+import signal
+import subprocess
+import tempfile
+import threading
 import unittest
 
 from failpoints import FOR_EVER, FailingStack, open_files, settled
 from failures import accept
-from harness import TORTURE, StackCase, wait_for
+from harness import TORTURE, StackCase, environment, wait_for
 
 SEED = os.environ.get("MIZAN_TORTURE_SEED") or str(random.randrange(10**6))
 SAMPLE = 4  # of each path and kind of call, in make test
@@ -234,3 +240,81 @@ class Libfcgi(FailPointCase):
                 wait_for(lambda: self.stack.request("GET", "/jobs/x", headers=self.stack.key_header()).status == 404,
                          15, "its first answer")
                 self.upload_until_done(document)
+
+
+class Start(StackCase):
+    """A program that is being started: it comes up, or it says why not and ends with a status."""
+    PROGRAMS = {"full_process": "full_process.fcgi", "health": "health.fcgi", "worker": "worker"}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = STACK
+
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory(prefix="mizan-start-")
+        self.addCleanup(folder.cleanup)
+        self.socket = pathlib.Path(folder.name) / "socket"
+
+    def test_memory(self):
+        for program in self.PROGRAMS:
+            self.each(program, "memory")
+
+    def test_libpq(self):
+        for program in self.PROGRAMS:
+            self.each(program, "libpq")
+
+    def test_libcurl(self):
+        self.each("worker", "libcurl")
+
+    def each(self, program, kind):
+        points = self.stack.points[program]
+        self.start(program, points, kind, FOR_EVER - 1)
+        calls = range(1, points.count(kind) + 1)
+        choice = random.Random(f"{SEED}/{program}/{kind}")
+        for n in calls if TORTURE else sorted(choice.sample(calls, min(SAMPLE, len(calls)))):
+            with self.subTest(program=program, kind=kind, n=n):
+                self.start(program, points, kind, n)
+
+    def start(self, program, points, kind, nth):
+        """Beside the stack's own of that kind, which shares its steering and has nothing to do."""
+        name = "worker-1" if program == "worker" else program
+        self.socket.unlink(missing_ok=True)
+        with self.stack.paused(name), self.stack.failing(program, kind, nth):
+            with self.popen(program) as process:
+                too_long = threading.Timer(20, process.kill)
+                too_long.start()
+                log = self.read_until_up(process, program)
+                process.send_signal(signal.SIGTERM)
+                log += process.stdout.readlines()
+                process.wait()
+                too_long.cancel()
+            # By what it says when it was stopped, or by what it could not do: never by a signal.
+            events = [json.loads(line) for line in log if line.startswith("{")]
+            if process.returncode == 0:
+                self.assertEqual("stop", events[-1]["event"], log)
+            else:
+                self.assertIn(process.returncode, (1, 2), (points.what(kind), log))
+                self.assertIn(events[-1]["event"], ("start.failed", "config.invalid", "stop"), log)
+
+    def popen(self, program):
+        role = "DATABASE_WORKER_URL" if program == "worker" else "DATABASE_URL"
+        env = environment({"DATABASE_URL": self.stack.env[role], "OPENAI_API_KEY": "sk-x",
+                           "OPENAI_BASE_URL": self.stack.env["OPENAI_SIM_URL"] + "/v1", "DB_TIMEOUT_MS": 3000})
+        file = self.PROGRAMS[program]
+        listen = [] if program == "worker" else ["--listen", str(self.socket)]
+        return subprocess.Popen([str(self.stack.bin / file), *listen], env=env, text=True, cwd="/",
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    def read_until_up(self, process, program):
+        """Its log so far: until it is ready, or has ended."""
+        log = []
+        for line in process.stdout:
+            log.append(line)
+            if '"start.worker"' in line:
+                return log
+            if '"start.pilot"' in line and program != "worker":
+                break
+        if program != "worker":
+            wait_for(lambda: self.socket.exists() or process.poll() is not None, 10, "its socket or its end")
+        return log
