@@ -28,7 +28,7 @@ class WrappedStack(Stack):
 
     def __init__(self, name, **settings):
         super().__init__(name, **settings)
-        self.bin = pathlib.Path(tempfile.mkdtemp(prefix="mizan-test-", dir="/var/tmp"))
+        self.bin = pathlib.Path(tempfile.mkdtemp(prefix="mizan-programs-", dir="/var/tmp"))
         self.bin.chmod(0o1777)  # whoever the stack runs as writes its reports here
 
     def start(self, name, real):
