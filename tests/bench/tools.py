@@ -57,8 +57,10 @@ def bench_stack():
 # --- Load
 
 def milliseconds(text):
-    number, unit = re.fullmatch(r"([0-9.]+)(us|ms|s|m)", text).groups()
-    return float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}[unit]
+    found = re.fullmatch(r"([0-9.]+)(us|ms|s|m)", text)
+    if not found:
+        raise Failed(f"wrk gives a time as {text!r}")
+    return float(found[1]) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}[found[2]]
 
 
 def run(command, env):
@@ -80,7 +82,7 @@ def wrk(stack, path, connections, seconds, script=None, **variables):
     return {
         "rate": float(re.search(r"Requests/sec:\s+([0-9.]+)", out).group(1)),
         "p99": milliseconds(re.search(r"99%\s+(\S+)", out).group(1)),
-        "max": milliseconds(re.search(r"Latency\s+\S+\s+\S+\s+(\S+)", out).group(1)),
+        "max": milliseconds(re.search(r"Latency\s+\S+\s+\S+\s+([0-9.]+[a-z]+)", out).group(1)),
     }
 
 
