@@ -39,19 +39,3 @@ bool utf8_is_control(uint32_t code_point)
 {
 	return code_point < 0x20 || (code_point >= 0x7F && code_point <= 0x9F);
 }
-
-void utf8_clean(struct buf *out, const char *s)
-{
-	const char *end = s + strlen(s);
-
-	while (s < end) {
-		uint32_t c;
-		size_t length = utf8_decode(s, (size_t)(end - s), &c);
-
-		if (length > 0)
-			buf_add(out, s, length);
-		else
-			buf_adds(out, UTF8_REPLACEMENT);
-		s += length > 0 ? length : 1;
-	}
-}

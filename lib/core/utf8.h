@@ -8,8 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/buf.h"
-
 #define UTF8_REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 
 /* How many bytes a character takes that starts with this byte; 0 if none can. */
@@ -23,11 +21,5 @@ size_t utf8_decode(const char *p, size_t n, uint32_t *code_point);
 
 /* A control character of C0 or C1, or DEL? */
 bool utf8_is_control(uint32_t code_point);
-
-/*
- * Append s with each byte that is no part of a character as U+FFFD: JSON is UTF-8 (RFC 8259
- * §8.1), and a message may be cut amid a character.  At most three times its length.
- */
-void utf8_clean(struct buf *out, const char *s);
 
 #endif

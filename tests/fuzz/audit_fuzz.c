@@ -6,6 +6,7 @@
  */
 #include <json-c/json.h>
 
+#include "core/buf.h"
 #include "core/json_read.h"
 #include "fuzz/fuzz.h"
 #include "invoice/fingerprint.h"
@@ -23,6 +24,23 @@ struct input {
 
 static void fill(struct input *in, const struct form *form, char *base);
 
+/* Each byte that is no part of a character as U+FFFD: what is read from JSON is UTF-8. */
+static void clean_text(struct buf *out, const char *s)
+{
+	const char *end = s + strlen(s);
+
+	while (s < end) {
+		uint32_t c;
+		size_t length = utf8_decode(s, (size_t)(end - s), &c);
+
+		if (length > 0)
+			buf_add(out, s, length);
+		else
+			buf_adds(out, UTF8_REPLACEMENT);
+		s += length > 0 ? length : 1;
+	}
+}
+
 /* What a reader keeps of the text: see invoice_from_json(). */
 static char *value_of(const struct form_member *m, const char *line)
 {
@@ -34,7 +52,7 @@ static char *value_of(const struct form_member *m, const char *line)
 		char *text;
 
 		buf_init(&clean, SIZE_MAX / 2);
-		utf8_clean(&clean, line);
+		clean_text(&clean, line);
 		text = form_text(buf_str(&clean), clean.len, INVOICE_MAX_TEXT);
 		buf_free(&clean);
 		if (text[0] != '\0' || !m->nullable)

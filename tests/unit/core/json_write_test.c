@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/utf8.h"
 #include "unit/unit.h"
 
 static void write_all(struct json_writer *w)
@@ -70,6 +71,15 @@ static void test_strings(void)
 		{ __LINE__, "ölçü ₺ 😀", "\"ölçü ₺ 😀\"" },
 		{ __LINE__, "\xff", "\"\xEF\xBF\xBD\"" },
 		{ __LINE__, "a\xc3", "\"a\xEF\xBF\xBD\"" },
+		{ __LINE__, "plain\n", "\"plain\\n\"" },
+		{ __LINE__,
+		    "a\xfe\xff"
+		    "b",
+		    "\"a" UTF8_REPLACEMENT UTF8_REPLACEMENT "b\"" },
+		{ __LINE__, "cut \xc3", "\"cut " UTF8_REPLACEMENT "\"" },
+		{ __LINE__, "\xc3x", "\"" UTF8_REPLACEMENT "x\"" },
+		{ __LINE__, "\xe2\x82", "\"" UTF8_REPLACEMENT UTF8_REPLACEMENT "\"" },
+		{ __LINE__, "\xc0\xaf", "\"" UTF8_REPLACEMENT UTF8_REPLACEMENT "\"" },
 		{ __LINE__, "\xc0\xaf\"", "\"\xEF\xBF\xBD\xEF\xBF\xBD\\\"\"" },
 		{ __LINE__, "\xed\xa0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"" },
 	};
@@ -81,6 +91,7 @@ static void test_strings(void)
 		buf_init(&b, 1000);
 		json_write_text(&w, NULL, cases[i].text);
 		CHECK_STR_ROW(buf_str(&b), cases[i].want, cases[i].line);
+		CHECK_ROW(!buf_broken(&b), cases[i].line, "fits");
 		buf_free(&b);
 	}
 }

@@ -49,40 +49,7 @@ static void test_decode(void)
 	CU_ASSERT(utf8_is_control(0x9F) && !utf8_is_control(' ') && !utf8_is_control(0xA0));
 }
 
-static void test_clean(void)
-{
-	static const struct {
-		unsigned line;
-		const char *text, *want;
-	} cases[] = {
-		{ __LINE__, "", "" },
-		{ __LINE__, "plain\n", "plain\n" },
-		{ __LINE__, "ölçü ₺ 😀", "ölçü ₺ 😀" },
-		{ __LINE__, "\xff", UTF8_REPLACEMENT },
-		{ __LINE__,
-		    "a\xfe\xff"
-		    "b",
-		    "a" UTF8_REPLACEMENT UTF8_REPLACEMENT "b" },
-		{ __LINE__, "cut \xc3", "cut " UTF8_REPLACEMENT },
-		{ __LINE__, "\xc3x", UTF8_REPLACEMENT "x" },
-		{ __LINE__, "\xe2\x82", UTF8_REPLACEMENT UTF8_REPLACEMENT },
-		{ __LINE__, "\xc0\xaf", UTF8_REPLACEMENT UTF8_REPLACEMENT },
-		{ __LINE__, "\xed\xa0\x80", UTF8_REPLACEMENT UTF8_REPLACEMENT UTF8_REPLACEMENT },
-	};
-
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct buf b;
-
-		buf_init(&b, 3 * strlen(cases[i].text));
-		utf8_clean(&b, cases[i].text);
-		CHECK_STR_ROW(buf_str(&b), cases[i].want, cases[i].line);
-		CHECK_ROW(!buf_broken(&b), cases[i].line, "fits");
-		buf_free(&b);
-	}
-}
-
 const struct unit_test unit_tests[] = {
 	{ "characters", test_decode },
-	{ "broken bytes are replaced", test_clean },
 	{ NULL, NULL },
 };
