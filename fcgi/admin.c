@@ -8,7 +8,7 @@ enum { THREADS = 32 };
 static const struct route routes[] = {
 	{ "GET", "/admin/config", NEED_ADMIN, admin_config_get },
 	{ "GET", "/admin/pilot", NEED_ADMIN, admin_pilot_get },
-	{ "PUT", "/admin/pilot", NEED_ADMIN, admin_pilot_put },
+	{ "PUT", "/admin/pilot", NEED_ADMIN | NEED_CHANGE, admin_pilot_put },
 };
 
 int main(int argc, char **argv)

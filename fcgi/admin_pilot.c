@@ -122,11 +122,8 @@ enum rc admin_pilot_put(struct route_context *cx, struct err *e)
 	struct json_object *body = NULL;
 	const char *reason = "";
 	bool enabled = false;
-	enum rc rc;
+	enum rc rc = may_touch(cx, e);
 
-	if (strcmp(cx->principal.role, "viewer") == 0)
-		return err_set(e, RC_INVALID, "read_only", "a viewer cannot change anything");
-	rc = may_touch(cx, e);
 	if (rc == RC_OK)
 		rc = parse(cx->rq, &body, e);
 	if (rc == RC_OK)

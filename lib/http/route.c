@@ -138,6 +138,13 @@ static enum rc check_key(unsigned need, struct route_context *cx)
 	return wanted != NULL ? unauthorized(cx, "missing_api_key", wanted) : RC_OK;
 }
 
+static enum rc check_role(unsigned need, struct route_context *cx)
+{
+	if ((need & NEED_CHANGE) == 0 || strcmp(cx->principal.role, "viewer") != 0)
+		return RC_OK;
+	return err_set(&cx->err, RC_INVALID, "read_only", "a viewer cannot change anything");
+}
+
 void route_dispatch(const struct route *routes, size_t n, struct route_context *cx)
 {
 	const struct route *route = NULL;
@@ -149,6 +156,8 @@ void route_dispatch(const struct route *routes, size_t n, struct route_context *
 	rc = find_route(routes, n, cx, &route);
 	if (rc == RC_OK)
 		rc = check_key(route->need, cx);
+	if (rc == RC_OK)
+		rc = check_role(route->need, cx);
 	if (rc == RC_OK)
 		rc = route->fn(cx, &cx->err);
 	if (rc == RC_OK && buf_broken(&cx->rs->body))

@@ -23,6 +23,7 @@
 enum {
 	NEED_CLIENT = 1 << 0, /* X-API-Key */
 	NEED_ADMIN = 1 << 1,  /* X-Admin-Key; with NEED_CLIENT too, either key will do */
+	NEED_CHANGE = 1 << 2, /* with NEED_ADMIN: changes something, which a viewer may not */
 };
 
 struct route_context;
@@ -64,7 +65,8 @@ struct route_context {
 /*
  * Answer cx->rq from the first row that fits path and method.  Failures of the ladder:
  * "not_found" 404; "method_not_allowed" 405 with Allow; "missing_api_key" and
- * "invalid_api_key" 401 with WWW-Authenticate; "too_many_wrong_keys" 429 with Retry-After.  The
+ * "invalid_api_key" 401 with WWW-Authenticate; "too_many_wrong_keys" 429 with Retry-After;
+ * "read_only" 403.  The
  * body of a HEAD's answer is left to the server to withhold.
  */
 void route_dispatch(const struct route *routes, size_t n, struct route_context *cx);
