@@ -1,0 +1,1 @@
+-- Incidents and jobs as operators see and change them.

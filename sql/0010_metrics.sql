@@ -1,0 +1,1 @@
+-- Each metric, defined once (SPEC 7 to 9).

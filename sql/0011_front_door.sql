@@ -1,0 +1,1 @@
+-- What the front door saw, smoke runs, and figures for monitoring.
