@@ -1,1 +1,1 @@
--- Incidents and jobs as operators see and change them.
+-- Incidents as operators see and change them.

@@ -1,0 +1,1 @@
+-- Jobs as operators see and change them.
