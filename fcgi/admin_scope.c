@@ -1,0 +1,36 @@
+#include "admin_scope.h"
+
+#include <string.h>
+
+#include "http/query.h"
+#include "http/tenant.h"
+
+/* RC_NOT_FOUND: none was named; *e is not filled. */
+static enum rc named(struct route_context *cx, char tenant[TENANT_ID_SIZE], struct err *e)
+{
+	char name[TENANT_ID_SIZE];
+
+	/* What cannot be read is there, too: tenant_for_principal() refuses it. */
+	if (query_get(cx->rq->query, "tenant_id", name, sizeof name, NULL) == RC_NOT_FOUND)
+		return RC_NOT_FOUND;
+	return tenant_for_principal(&cx->principal, cx->rq->query, tenant, e);
+}
+
+enum rc admin_scope(struct route_context *cx, char tenant[TENANT_ID_SIZE], struct err *e)
+{
+	enum rc rc = named(cx, tenant, e);
+
+	if (rc != RC_NOT_FOUND)
+		return rc;
+	memcpy(tenant, cx->principal.tenant_id, TENANT_ID_SIZE);
+	return RC_OK;
+}
+
+enum rc admin_tenant(struct route_context *cx, char tenant[TENANT_ID_SIZE], struct err *e)
+{
+	enum rc rc = admin_scope(cx, tenant, e);
+
+	if (rc == RC_OK && tenant[0] == '\0')
+		memcpy(tenant, TENANT_DEFAULT, sizeof TENANT_DEFAULT);
+	return rc;
+}

@@ -1,0 +1,23 @@
+/* Whose rows an operator asks for: the parameter tenant_id, within what the key reaches. */
+#ifndef MIZAN_FCGI_ADMIN_SCOPE_H
+#define MIZAN_FCGI_ADMIN_SCOPE_H
+
+#include "core/tenant_id.h"
+#include "http/route.h"
+
+/*
+ * For lists: the tenant that was named; else the one that the principal is bound to, or ""
+ * (every tenant) for an unbound one.
+ * RC_INVALID "wrong_tenant" (403), then "invalid_tenant_id" (400), as tenant_for_principal().
+ */
+enum rc admin_scope(
+    struct route_context *cx, char tenant[TENANT_ID_SIZE], struct err *e) MUST_CHECK;
+
+/*
+ * For figures of one tenant: likewise, but TENANT_DEFAULT for an unbound principal that names
+ * none.
+ */
+enum rc admin_tenant(
+    struct route_context *cx, char tenant[TENANT_ID_SIZE], struct err *e) MUST_CHECK;
+
+#endif
