@@ -7,8 +7,10 @@ enum { THREADS = 32 };
 
 static const struct route routes[] = {
 	{ "GET", "/admin/config", NEED_ADMIN, admin_config_get },
+	{ "GET", "/admin/config/keys", NEED_ADMIN, admin_config_keys_get },
 	{ "GET", "/admin/pilot", NEED_ADMIN, admin_pilot_get },
 	{ "PUT", "/admin/pilot", NEED_ADMIN | NEED_CHANGE, admin_pilot_put },
+	{ "GET", "/admin/tenants", NEED_ADMIN, admin_tenants_get },
 };
 
 int main(int argc, char **argv)

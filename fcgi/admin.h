@@ -5,7 +5,9 @@
 #include "app.h"
 
 route_fn admin_config_get; /* admin_config.c */
-route_fn admin_pilot_get;  /* admin_pilot.c */
+route_fn admin_config_keys_get;
+route_fn admin_pilot_get; /* admin_pilot.c */
 route_fn admin_pilot_put;
+route_fn admin_tenants_get; /* admin_tenants.c */
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * GET and PUT /admin/pilot: the run-time kill switch (SPEC §11).  Requires an admin key that
+ * GET and PUT /admin/pilot: the run-time kill switch, and what was used and skipped of the pilot's
+ * hour (SPEC §11).  Requires an admin key that
  * reaches the pilot's tenant; a viewer may look but not flip.
  */
 #include <string.h>
@@ -9,11 +10,28 @@
 #include "core/log.h"
 #include "store/pilot.h"
 
-enum { MAX_BODY = 4096 };
+enum { MAX_BODY = 4096, WINDOW_SECONDS = 3600 };
+
+struct pilot_state {
+	struct pilot_switch sw;
+	struct pilot_hour hour;
+};
+
+static void write_budget(struct json_writer *w, const char *name, int64_t used, int64_t limit)
+{
+	json_write_object(w, name);
+	json_write_int(w, "used", used);
+	json_write_int(w, "limit", limit);
+	json_write_int(w, "remaining", used < limit ? limit - used : 0);
+	json_write_int(w, "window_seconds", WINDOW_SECONDS);
+	json_write_object_end(w);
+}
 
 static void respond(
-    struct http_response *rs, const struct config *cfg, const struct pilot_switch *sw)
+    struct http_response *rs, const struct config *cfg, const struct pilot_state *state)
 {
+	const struct pilot_switch *sw = &state->sw;
+	const struct pilot_hour *hour = &state->hour;
 	struct json_writer w = http_json(rs, 200);
 
 	json_write_object(&w, NULL);
@@ -24,6 +42,13 @@ static void respond(
 	json_write_text(&w, "reason", sw->reason);
 	json_write_text(&w, "changed_by", sw->changed_by);
 	json_write_text(&w, "changed_at", sw->changed_at);
+	write_budget(&w, "invoices", hour->invoices, cfg->pilot_max_invoices_per_hour);
+	write_budget(&w, "incidents", hour->incidents, cfg->pilot_max_incidents_per_hour);
+	json_write_object(&w, "skipped");
+	json_write_int(&w, "jobs", hour->skipped_jobs);
+	json_write_int(&w, "incident_budget", hour->skipped_incident_budget);
+	json_write_int(&w, "pilot_disabled", hour->skipped_pilot_disabled);
+	json_write_object_end(&w);
 	json_write_object_end(&w);
 }
 
@@ -40,7 +65,7 @@ static enum rc may_touch(const struct route_context *cx, struct err *e)
 enum rc admin_pilot_get(struct route_context *cx, struct err *e)
 {
 	struct app *app = cx->app;
-	struct pilot_switch sw;
+	struct pilot_state state;
 	struct pg *pg;
 	enum rc rc = may_touch(cx, e);
 
@@ -48,10 +73,12 @@ enum rc admin_pilot_get(struct route_context *cx, struct err *e)
 		rc = pool_get(app->pool, &pg, e);
 	if (rc != RC_OK)
 		return rc;
-	rc = pilot_get(pg, &sw, e);
+	rc = pilot_get(pg, &state.sw, e);
+	if (rc == RC_OK)
+		rc = pilot_hour(pg, app->cfg.pilot_tenant_id, &state.hour, e);
 	pool_put(app->pool, pg);
 	if (rc == RC_OK)
-		respond(cx->rs, &app->cfg, &sw);
+		respond(cx->rs, &app->cfg, &state);
 	return rc;
 }
 
@@ -101,20 +128,22 @@ static enum rc flip(struct route_context *cx, bool enabled, const char *reason, 
 		LOG_TEXT("reason", reason),
 		{ 0 },
 	};
-	struct pilot_switch sw;
+	struct pilot_state state;
 	struct pg *pg;
 	enum rc rc = pool_get(app->pool, &pg, e);
 
 	if (rc != RC_OK)
 		return rc;
-	rc = pilot_set(pg, enabled, reason, cx->principal.name, &sw, e);
+	rc = pilot_set(pg, enabled, reason, cx->principal.name, &state.sw, e);
+	if (rc == RC_OK) {
+		log_event(LOG_WARN_LEVEL, "pilot.switch", fields, "pilot switched %s",
+		    enabled ? "on" : "off");
+		rc = pilot_hour(pg, app->cfg.pilot_tenant_id, &state.hour, e);
+	}
 	pool_put(app->pool, pg);
-	if (rc != RC_OK)
-		return rc;
-	log_event(
-	    LOG_WARN_LEVEL, "pilot.switch", fields, "pilot switched %s", enabled ? "on" : "off");
-	respond(cx->rs, &app->cfg, &sw);
-	return RC_OK;
+	if (rc == RC_OK)
+		respond(cx->rs, &app->cfg, &state);
+	return rc;
 }
 
 enum rc admin_pilot_put(struct route_context *cx, struct err *e)

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/json_write.h"
 #include "core/sha256.h"
 #include "core/tenant_id.h"
 
@@ -299,22 +298,23 @@ static void write_decimal(struct json_writer *w, const char *name, int64_t v)
 	json_write_raw(w, name, digits);
 }
 
-static void write_value(struct json_writer *w, const struct config *cfg, const struct config_key *k)
+static void write_value(
+    struct json_writer *w, const char *name, const struct config *cfg, const struct config_key *k)
 {
 	void *at = member(cfg, k);
 
 	switch (k->type) {
 	case CONFIG_STRING:
-		json_write_text(w, k->name, *(char **)at);
+		json_write_text(w, name, *(char **)at);
 		break;
 	case CONFIG_BOOL:
-		json_write_bool(w, k->name, *(bool *)at);
+		json_write_bool(w, name, *(bool *)at);
 		break;
 	case CONFIG_INT:
-		json_write_int(w, k->name, *(int64_t *)at);
+		json_write_int(w, name, *(int64_t *)at);
 		break;
 	case CONFIG_DECIMAL:
-		write_decimal(w, k->name, *(int64_t *)at);
+		write_decimal(w, name, *(int64_t *)at);
 		break;
 	}
 }
@@ -326,9 +326,65 @@ enum rc config_json(const struct config *cfg, struct buf *out, struct err *e)
 	json_write_object(&w, NULL);
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) /* sorted as they stand */
 		if (!(keys[i].flags & CONFIG_SECRET))
-			write_value(&w, cfg, &keys[i]);
+			write_value(&w, keys[i].name, cfg, &keys[i]);
 	json_write_object_end(&w);
 	return buf_broken(out) ? err_no_memory(e) : RC_OK;
+}
+
+static const char *nothing(const char *name, void *arg)
+{
+	(void)name;
+	(void)arg;
+	return NULL;
+}
+
+static bool same_value(const struct config *a, const struct config *b, const struct config_key *k)
+{
+	switch (k->type) {
+	case CONFIG_STRING:
+		return strcmp(*(char **)member(a, k), *(char **)member(b, k)) == 0;
+	case CONFIG_BOOL:
+		return *(bool *)member(a, k) == *(bool *)member(b, k);
+	case CONFIG_INT:
+	case CONFIG_DECIMAL:
+		break;
+	}
+	return *(int64_t *)member(a, k) == *(int64_t *)member(b, k);
+}
+
+enum rc config_write_keys(
+    const struct config *cfg, struct json_writer *w, const char *name, struct err *e)
+{
+	static const char *const types[] = {
+		[CONFIG_STRING] = "string",
+		[CONFIG_INT] = "integer",
+		[CONFIG_DECIMAL] = "decimal",
+		[CONFIG_BOOL] = "boolean",
+	};
+	struct config defaults;
+	struct buf problems;
+	char room[64];
+
+	buf_init_fixed(&problems, room, sizeof room);
+	if (config_load(&defaults, nothing, NULL, &problems) != RC_OK)
+		return err_no_memory(e);
+	json_write_list(w, name);
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		const struct config_key *k = &keys[i];
+
+		if (k->flags & CONFIG_SECRET)
+			continue;
+		json_write_object(w, NULL);
+		json_write_text(w, "name", k->name);
+		write_value(w, "value", cfg, k);
+		write_value(w, "default", &defaults, k);
+		json_write_bool(w, "is_default", same_value(cfg, &defaults, k));
+		json_write_text(w, "type", types[k->type]);
+		json_write_object_end(w);
+	}
+	json_write_list_end(w);
+	config_free(&defaults);
+	return RC_OK;
 }
 
 enum rc config_hash(const struct config *cfg, char out[CONFIG_HASH_TEXT], struct err *e)

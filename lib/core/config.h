@@ -11,6 +11,7 @@
 
 #include "core/buf.h"
 #include "core/err.h"
+#include "core/json_write.h"
 
 /* Decimal settings are held in ten-thousandths: 0.05 is 500. */
 #define CONFIG_DECIMAL_ONE 10000
@@ -84,6 +85,13 @@ void config_free(struct config *cfg);
  * space, exactly the bytes of `jq -cjS .` over it.  This is GET /admin/config.
  */
 enum rc config_json(const struct config *cfg, struct buf *out, struct err *e) MUST_CHECK;
+
+/*
+ * The list `name` of what config_json() has, for people: {"name", "value", "default", "is_default",
+ * "type": "string", "integer", "decimal" or "boolean"} each.
+ */
+enum rc config_write_keys(
+    const struct config *cfg, struct json_writer *w, const char *name, struct err *e) MUST_CHECK;
 
 #define CONFIG_HASH_TEXT 24 /* "sha256:" + 16 hex digits + NUL */
 

@@ -17,6 +17,10 @@ static const char sql_set[] =
     "   'old_enabled', old_enabled, 'old_reason', old_reason) from flipped)"
     " select" COLUMNS " from flipped";
 
+static const char sql_hour[] =
+    "select invoices, incidents, skipped_jobs, skipped_incident_budget, skipped_pilot_disabled"
+    " from pilot_hour($1)";
+
 static enum rc run(struct pg *pg, const struct pg_query *q, struct pilot_switch *ret, struct err *e)
 {
 	struct pg_result *res = NULL;
@@ -50,4 +54,24 @@ enum rc pilot_set(struct pg *pg, bool enabled, const char *reason, const char *w
 	};
 
 	return run(pg, &q, ret, e);
+}
+
+enum rc pilot_hour(struct pg *pg, const char *tenant_id, struct pilot_hour *ret, struct err *e)
+{
+	struct pg_query q = {
+		.sql = sql_hour, .expect = PG_EXPECT_ONE, .n = 1, .params = { PG_TEXT(tenant_id) }
+	};
+	struct pg_result *res = NULL;
+	enum rc rc = pg_run(pg, &q, 1, &res, e);
+
+	if (rc == RC_OK)
+		*ret = (struct pilot_hour){
+			.invoices = pg_int(res, 0, 0),
+			.incidents = pg_int(res, 0, 1),
+			.skipped_jobs = pg_int(res, 0, 2),
+			.skipped_incident_budget = pg_int(res, 0, 3),
+			.skipped_pilot_disabled = pg_int(res, 0, 4),
+		};
+	pg_result_free(res);
+	return rc;
 }

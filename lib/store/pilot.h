@@ -3,6 +3,7 @@
 #define MIZAN_STORE_PILOT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "pg/pg.h"
 
@@ -20,5 +21,15 @@ enum rc pilot_get(struct pg *pg, struct pilot_switch *ret, struct err *e) MUST_C
 /* Flip it; the audit log gets its row in the same transaction.  *ret is the switch after. */
 enum rc pilot_set(struct pg *pg, bool enabled, const char *reason, const char *who,
     struct pilot_switch *ret, struct err *e) MUST_CHECK;
+
+/* What the pilot used and skipped within the hour, counted as its guards count (SPEC §11). */
+struct pilot_hour {
+	int64_t invoices, incidents; /* used of the two limits */
+	int64_t skipped_jobs;
+	int64_t skipped_incident_budget, skipped_pilot_disabled; /* incidents that were due */
+};
+
+enum rc pilot_hour(
+    struct pg *pg, const char *tenant_id, struct pilot_hour *ret, struct err *e) MUST_CHECK;
 
 #endif

@@ -322,6 +322,53 @@ class Switch(PilotCase):
         self.assertTrue(self.stack.admin("GET", "/admin/pilot").json["enabled"])
 
 
+class Hour(PilotCase):
+    """GET /admin/pilot: what was used of the hour, and what was skipped in it."""
+
+    def state(self):
+        return self.stack.admin("GET", "/admin/pilot").json
+
+    def budget(self, used, limit):
+        return {"used": used, "limit": limit, "remaining": limit - used, "window_seconds": 3600}
+
+    def test_nothing_yet(self):
+        state = self.state()
+        self.assertEqual(self.budget(0, INVOICES_PER_HOUR), state["invoices"])
+        self.assertEqual(self.budget(0, INCIDENTS_PER_HOUR), state["incidents"])
+        self.assertEqual({"jobs": 0, "incident_budget": 0, "pilot_disabled": 0}, state["skipped"])
+
+    def test_counted_as_the_guards_count(self):
+        with self.stack.settings("worker", "admin", PILOT_MAX_INCIDENTS_PER_HOUR=1):
+            for _ in range(3):
+                self.assertEqual(200, self.upload(self.stack.unique_pdf("mismatch-s2"), tenant=PILOT).status)
+            state = self.state()
+            self.assertEqual(self.budget(3, INVOICES_PER_HOUR), state["invoices"])
+            self.assertEqual(self.budget(1, 1), state["incidents"])
+            self.assertEqual({"jobs": 0, "incident_budget": 2, "pilot_disabled": 0}, state["skipped"])
+            self.assertEqual(3, self.ready_pilot(True)["rate_limit"]["current"])
+            self.stack.sql(f"update jobs set created_at = created_at - interval '1 hour' where tenant_id = '{PILOT}'")
+            self.assertEqual(self.budget(0, INVOICES_PER_HOUR), self.state()["invoices"])
+
+    def test_smoke_runs_are_not_counted(self):
+        self.assertEqual(200, self.upload(self.stack.unique_pdf("mismatch-s2"), tenant=PILOT).status)
+        self.stack.sql(f"update jobs set smoke = true where tenant_id = '{PILOT}'")
+        self.assertEqual(self.budget(0, INVOICES_PER_HOUR), self.state()["invoices"])
+
+    def test_skipped_jobs(self):
+        with self.stack.settings("worker", PILOT_ENABLED=False):
+            self.assertEqual("SKIPPED", self.upload(self.stack.unique_pdf(), tenant=PILOT).json["status"])
+        state = self.state()
+        self.assertEqual((1, 1), (state["skipped"]["jobs"], state["invoices"]["used"]))
+
+    def test_lowered_limit(self):
+        """More was used than there is now: nothing remains, and not less than nothing."""
+        for _ in range(2):
+            self.assertEqual(200, self.upload(self.stack.unique_pdf(), tenant=PILOT).status)
+        with self.stack.settings("admin", PILOT_MAX_INVOICES_PER_HOUR=1):
+            invoices = self.state()["invoices"]
+        self.assertEqual((2, 1, 0), (invoices["used"], invoices["limit"], invoices["remaining"]))
+
+
 class IncidentBudget(PilotCase):
     def test_over_the_limit(self):
         mark = len(self.stack.log_text("worker-1"))
