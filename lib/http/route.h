@@ -24,6 +24,7 @@ enum {
 	NEED_CLIENT = 1 << 0, /* X-API-Key */
 	NEED_ADMIN = 1 << 1,  /* X-Admin-Key; with NEED_CLIENT too, either key will do */
 	NEED_CHANGE = 1 << 2, /* with NEED_ADMIN: changes something, which a viewer may not */
+	FREE_LOCAL = 1 << 3,  /* with a key's bit: nobody on this machine needs one */
 };
 
 struct route_context;

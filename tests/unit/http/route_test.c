@@ -70,6 +70,7 @@ static const struct route routes[] = {
 	{ "PUT", "/admin/pilot", NEED_ADMIN, pilot_put },
 	{ "GET", "/mute", 0, mute },
 	{ "GET", "/either", NEED_CLIENT | NEED_ADMIN, either },
+	{ "GET", "/local", NEED_ADMIN | FREE_LOCAL, health },
 };
 
 /* "client-key" and "admin-key" are known, "down" finds the key store down. */
@@ -265,9 +266,52 @@ static void test_allow(void)
 	}
 }
 
+/* Who is on this machine needs no key, everybody else the key that fits. */
+static void test_local(void)
+{
+	static const struct {
+		unsigned line;
+		const char *address;
+		char *header;
+		int status;
+	} cases[] = {
+		{ __LINE__, "127.0.0.1", NULL, 200 },
+		{ __LINE__, "127.8.8.8", wrong_admin, 200 },
+		{ __LINE__, "::1", NULL, 200 },
+		{ __LINE__, "::ffff:127.0.0.1", NULL, 200 },
+		{ __LINE__, "192.0.2.1", admin_key, 200 },
+		{ __LINE__, "192.0.2.1", NULL, 401 },
+		{ __LINE__, "192.0.2.1", wrong_admin, 401 },
+		{ __LINE__, "192.0.2.1", client_key, 401 },
+		{ __LINE__, "12.7.0.1", NULL, 401 },
+		{ __LINE__, "1270::1", NULL, 401 },
+		{ __LINE__, "::11", NULL, 401 },
+		{ __LINE__, "", NULL, 401 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char *const env[] = { cases[i].header, NULL };
+		int asked = 0;
+		struct http_request rq = { .method = "GET",
+			.path = "/local",
+			.remote_addr = cases[i].address,
+			.env = env };
+		struct http_response rs;
+		struct route_context cx = {
+			.app = &asked, .authenticate = authenticate, .rq = &rq, .rs = &rs
+		};
+
+		http_response_init(&rs);
+		route_dispatch(routes, sizeof routes / sizeof routes[0], &cx);
+		CHECK_ROW(rs.status == cases[i].status, cases[i].line, buf_str(&rs.body));
+		http_response_free(&rs);
+	}
+}
+
 const struct unit_test unit_tests[] = {
 	{ "path, method, key, handler", test_ladder },
 	{ "wrong keys", test_key_guard },
 	{ "Allow", test_allow },
+	{ "this machine", test_local },
 	{ NULL, NULL },
 };
