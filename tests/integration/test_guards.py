@@ -154,7 +154,7 @@ class Routes(StackCase):
 
     def test_unknown_path(self):
         for path in ("/", "/nothing", "/full-process/", "/full-processx", "/jobs", "/health/x", "/health/ready/x",
-                     "/HEALTH", "//health", "/.git/config", "/_problem", "/admin"):
+                     "/HEALTH", "//health", "/.git/config", "/_problem", "/_admin_page"):
             with self.subTest(path=path):
                 self.assert_problem(self.stack.get(path), 404, "not_found")
 
