@@ -10,6 +10,9 @@ static const struct route routes[] = {
 	{ "GET", "/admin/config/keys", NEED_ADMIN, admin_config_keys_get },
 	{ "GET", "/admin/pilot", NEED_ADMIN, admin_pilot_get },
 	{ "PUT", "/admin/pilot", NEED_ADMIN | NEED_CHANGE, admin_pilot_put },
+	{ "GET", "/admin/session", NEED_ADMIN, admin_session_get },
+	{ "POST", "/admin/session", NEED_ORIGIN, admin_session_post },
+	{ "DELETE", "/admin/session", NEED_ADMIN, admin_session_delete },
 	{ "GET", "/admin/tenants", NEED_ADMIN, admin_tenants_get },
 };
 

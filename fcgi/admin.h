@@ -8,6 +8,13 @@ route_fn admin_config_get; /* admin_config.c */
 route_fn admin_config_keys_get;
 route_fn admin_pilot_get; /* admin_pilot.c */
 route_fn admin_pilot_put;
+route_fn admin_session_get; /* admin_session.c */
+route_fn admin_session_post;
+route_fn admin_session_delete;
 route_fn admin_tenants_get; /* admin_tenants.c */
+
+/* The member "tenants": those that the principal can choose from. */
+enum rc admin_add_tenants(
+    const struct route_context *cx, struct pg *pg, struct json_writer *w, struct err *e) MUST_CHECK;
 
 #endif

@@ -146,7 +146,7 @@ int app_start(struct app *app, const char *process, const char *summary, int arg
 	bool check_only = false;
 	int status;
 
-	*app = (struct app){ .process = process };
+	*app = (struct app){ .process = process, .session_lock = PTHREAD_MUTEX_INITIALIZER };
 	log_init(process);
 	status = read_command_line(app, summary, argc, argv, &check_only);
 	if (status >= 0)
@@ -203,6 +203,7 @@ static void handle(void *arg, const struct http_request *rq, struct http_respons
 	struct route_context cx = {
 		.app = s->app,
 		.authenticate = app_authenticate,
+		.session = app_session,
 		.key_guard = s->key_guard,
 		.rq = rq,
 		.rs = rs,

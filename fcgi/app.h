@@ -5,8 +5,11 @@
 #ifndef MIZAN_FCGI_APP_H
 #define MIZAN_FCGI_APP_H
 
+#include <pthread.h>
+
 #include "core/config.h"
 #include "http/route.h"
+#include "http/session.h"
 #include "pg/pool.h"
 
 struct app {
@@ -15,7 +18,10 @@ struct app {
 	char config_hash[CONFIG_HASH_TEXT];
 	char *config_json; /* the bytes of GET /admin/config */
 	struct pool *pool;
-	const char *listen_path; /* --listen, or NULL */
+	const char *listen_path;      /* --listen, or NULL */
+	pthread_mutex_t session_lock; /* of the next two, app_session_secret()'s */
+	bool session_secret_known;
+	uint8_t session_secret[SESSION_SECRET_SIZE];
 };
 
 /*
@@ -41,5 +47,13 @@ int app_serve(struct app *app, const struct route *routes, size_t n, size_t thre
  */
 enum rc app_authenticate(void *app, const char *key, enum principal_kind wanted,
     struct principal *out, struct err *e) MUST_CHECK;
+
+/* Whose session's cookie this is: a route_session_fn. */
+enum rc app_session(
+    void *app, const char *cookies, struct principal *out, struct err *e) MUST_CHECK;
+
+/* What cookies are signed with, from the database once and then from memory. */
+enum rc app_session_secret(
+    struct app *app, uint8_t ret[SESSION_SECRET_SIZE], struct err *e) MUST_CHECK;
 
 #endif

@@ -6,6 +6,9 @@
 
 #include <stdbool.h>
 
+#include "core/clock.h"
+#include "core/random.h"
+
 enum principal_kind {
 	PRINCIPAL_NONE, /* no key was asked for */
 	PRINCIPAL_CLIENT,
@@ -17,6 +20,9 @@ struct principal {
 	char name[64];      /* for the audit log; never a part of a key */
 	char tenant_id[64]; /* the one tenant it may touch; "" = every tenant */
 	char role[16];
+	/* Who came with a session's cookie instead of a key; else both are "". */
+	char session_id[RANDOM_UUID_TEXT];
+	char session_expires_at[CLOCK_TEXT];
 };
 
 /* May it touch this tenant?  PRINCIPAL_NONE may touch none. */

@@ -39,6 +39,8 @@ static const struct {
 } overrides[] = {
 	{ "missing_api_key", 401 },
 	{ "invalid_api_key", 401 },
+	{ "session_ended", 401 },
+	{ "foreign_origin", 403 },
 	{ "wrong_tenant", 403 },
 	{ "pilot_disabled", 403 },
 	{ "read_only", 403 },

@@ -4,6 +4,8 @@
 
 #include "core/clock.h"
 #include "http/key.h"
+#include "http/origin.h"
+#include "http/session.h"
 
 /* Capture {id}; id is written only where the path fits. */
 static bool path_fits(const char *pattern, const char *path, char id[ROUTE_ID_SIZE])
@@ -79,14 +81,19 @@ static enum rc find_route(
 	    &cx->err, RC_INVALID, "method_not_allowed", "this path does not serve that method");
 }
 
-static enum rc unauthorized(struct route_context *cx, const char *code, const char *header)
+static void challenge(struct route_context *cx)
 {
 	http_response_header(cx->rs, "WWW-Authenticate", "ApiKey realm=\"mizan\"");
-	return err_set(&cx->err, RC_INVALID, code, "a valid key is needed in %s", header);
 }
 
-/* Whose key is it?  RC_NOT_FOUND: nobody's of that kind. */
-static enum rc recognise(struct route_context *cx, const char *key, enum principal_kind kind)
+static enum rc unauthorized(struct route_context *cx, const char *code, const char *where)
+{
+	challenge(cx);
+	return err_set(&cx->err, RC_INVALID, code, "a valid key is needed in %s", where);
+}
+
+enum rc route_recognise(
+    struct route_context *cx, const char *key, enum principal_kind kind, const char *where)
 {
 	const char *address = cx->rq->remote_addr;
 	struct principal principal = { .kind = PRINCIPAL_NONE };
@@ -107,6 +114,25 @@ static enum rc recognise(struct route_context *cx, const char *key, enum princip
 		cx->principal = principal;
 	if (rc == RC_OK || rc == RC_NOT_FOUND)
 		key_guard_note(cx->key_guard, address, hash, clock_ms(), rc == RC_OK);
+	return rc == RC_NOT_FOUND ? unauthorized(cx, "invalid_api_key", where) : rc;
+}
+
+/* RC_NOT_FOUND: nobody came with a session. */
+static enum rc check_session(struct route_context *cx)
+{
+	const char *cookies = http_header(cx->rq, "Cookie");
+	struct principal principal = { .kind = PRINCIPAL_NONE };
+	enum rc rc;
+
+	if (cx->session == NULL || cookies == NULL)
+		return RC_NOT_FOUND;
+	rc = cx->session(cx->app, cookies, &principal, &cx->err);
+	if (rc == RC_OK)
+		cx->principal = principal;
+	if (rc == RC_INVALID) {
+		challenge(cx);
+		session_set_cookie(cx->rs, NULL);
+	}
 	return rc;
 }
 
@@ -133,18 +159,31 @@ static enum rc check_key(unsigned need, struct route_context *cx)
 		return RC_OK;
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
 		const char *key;
-		enum rc rc;
+		enum rc rc = RC_NOT_FOUND;
 
 		if ((need & keys[i].need) == 0)
 			continue;
 		wanted = keys[i].header;
 		key = http_header(cx->rq, wanted);
-		if (key == NULL || key[0] == '\0')
-			continue;
-		rc = recognise(cx, key, keys[i].kind);
-		return rc == RC_NOT_FOUND ? unauthorized(cx, "invalid_api_key", wanted) : rc;
+		if (key != NULL && key[0] != '\0')
+			return route_recognise(cx, key, keys[i].kind, wanted);
+		if (keys[i].kind == PRINCIPAL_ADMIN)
+			rc = check_session(cx);
+		if (rc != RC_NOT_FOUND)
+			return rc;
 	}
 	return wanted != NULL ? unauthorized(cx, "missing_api_key", wanted) : RC_OK;
+}
+
+/* A key is proof enough of where a request comes from, a cookie is not. */
+static enum rc check_origin(unsigned need, struct route_context *cx)
+{
+	const char *method = cx->rq->method;
+	bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+
+	if ((need & NEED_ORIGIN) == 0 && ((need & NEED_ADMIN) == 0 || reads))
+		return RC_OK;
+	return origin_check(cx->rq, cx->principal.session_id[0] != '\0', &cx->err);
 }
 
 static enum rc check_role(unsigned need, struct route_context *cx)
@@ -165,6 +204,8 @@ void route_dispatch(const struct route *routes, size_t n, struct route_context *
 	rc = find_route(routes, n, cx, &route);
 	if (rc == RC_OK)
 		rc = check_key(route->need, cx);
+	if (rc == RC_OK)
+		rc = check_origin(route->need, cx);
 	if (rc == RC_OK)
 		rc = check_role(route->need, cx);
 	if (rc == RC_OK)

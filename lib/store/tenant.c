@@ -3,8 +3,8 @@
 #include "store/answer.h"
 
 static const char sql_list[] =
-    "select json_build_object('tenants', case when $1 <> '' then json_build_array($1)"
-    " else (select json_agg(t order by t) from (select tenants() union select $2) u (t)) end)";
+    "select case when $1 <> '' then json_build_array($1)"
+    " else (select json_agg(t order by t) from (select tenants() union select $2) u (t)) end";
 
 enum rc tenant_list(
     struct pg *pg, const char *only, const char *also, struct buf *out, struct err *e)

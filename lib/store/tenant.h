@@ -6,7 +6,7 @@
 #include "pg/pg.h"
 
 /*
- * Add {"tenants":[...]} to out: those that have documents and `also`, in order; with `only` (""
+ * Add a JSON list to out: those that have documents and `also`, in order; with `only` (""
  * for every tenant) that one alone.
  */
 enum rc tenant_list(
