@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "unit/http/environment.h"
 #include "unit/unit.h"
 
 /* Handlers name themselves in the body. */
@@ -61,6 +62,15 @@ static enum rc either(struct route_context *cx, struct err *e)
 	return say(cx, cx->principal.kind == PRINCIPAL_ADMIN ? "admin" : "client");
 }
 
+/* A login: the key is the query. */
+static enum rc login(struct route_context *cx, struct err *e)
+{
+	(void)e;
+	enum rc rc = route_recognise(cx, cx->rq->query, PRINCIPAL_ADMIN, "the query");
+
+	return rc == RC_OK ? say(cx, cx->principal.name) : rc;
+}
+
 static const struct route routes[] = {
 	{ "GET", "/health", 0, health },
 	{ "GET", "/jobs/stats", NEED_CLIENT, jobs_stats },
@@ -68,6 +78,8 @@ static const struct route routes[] = {
 	{ "POST", "/admin/jobs/{id}/cancel", NEED_ADMIN, job_cancel },
 	{ "GET", "/admin/pilot", NEED_ADMIN, pilot_get },
 	{ "PUT", "/admin/pilot", NEED_ADMIN, pilot_put },
+	{ "PATCH", "/admin/pilot", NEED_ADMIN | NEED_CHANGE, pilot_get },
+	{ "POST", "/login", NEED_ORIGIN, login },
 	{ "GET", "/mute", 0, mute },
 	{ "GET", "/either", NEED_CLIENT | NEED_ADMIN, either },
 	{ "GET", "/local", NEED_ADMIN | FREE_LOCAL, health },
@@ -243,6 +255,106 @@ static void test_key_guard(void)
 	key_guard_free(guard);
 }
 
+/* The cookie is the operator's role, or what is wrong with it. */
+static enum rc session(void *app, const char *cookies, struct principal *out, struct err *e)
+{
+	(void)app;
+	if (strcmp(cookies, "other") == 0)
+		return RC_NOT_FOUND;
+	if (strcmp(cookies, "gone") == 0)
+		return err_set(e, RC_INVALID, "session_ended", "log in again");
+	if (strcmp(cookies, "down") == 0)
+		return err_set(e, RC_UNAVAILABLE, "database_unavailable", "host db1 is down");
+	*out = (struct principal){ .kind = PRINCIPAL_ADMIN, .name = "eve", .session_id = "1" };
+	memcpy(out->role, cookies, strlen(cookies) + 1);
+	return RC_OK;
+}
+
+#define COOKIE(c) "HTTP_COOKIE=" c
+#define HOST      "HTTP_HOST=m"
+#define OWN       "HTTP_ORIGIN=https://m"
+#define FOREIGN   "HTTP_ORIGIN=https://evil"
+#define KEY       "HTTP_X_ADMIN_KEY=admin-key"
+#define NO_KEY    "HTTP_X_ADMIN_KEY="
+
+static void test_sessions(void)
+{
+	static const struct {
+		unsigned line;
+		const char *method, *path;
+		const char *env[ENV_MAX];
+		int status;
+		const char *want; /* the handler's body, or the problem's code */
+	} cases[] = {
+		{ __LINE__, "GET", "/admin/pilot", { COOKIE("viewer") }, 200, "pilot_get" },
+		{ __LINE__, "HEAD", "/admin/pilot", { COOKIE("viewer"), HOST, FOREIGN }, 200,
+		    "pilot_get" },
+		{ __LINE__, "GET", "/admin/pilot", { COOKIE("viewer"), NO_KEY }, 200, "pilot_get" },
+		{ __LINE__, "GET", "/admin/pilot", { COOKIE("other") }, 401, "missing_api_key" },
+		{ __LINE__, "GET", "/admin/pilot", { COOKIE("gone") }, 401, "session_ended" },
+		{ __LINE__, "GET", "/admin/pilot", { COOKIE("down") }, 503,
+		    "database_unavailable" },
+		{ __LINE__, "GET", "/admin/pilot", { COOKIE("gone"), KEY }, 200, "pilot_get" },
+		{ __LINE__, "GET", "/admin/pilot", { COOKIE("viewer"), "HTTP_X_ADMIN_KEY=wrong" },
+		    401, "invalid_api_key" },
+		{ __LINE__, "GET", "/jobs/17", { COOKIE("admin") }, 401, "missing_api_key" },
+		{ __LINE__, "GET", "/either", { COOKIE("admin") }, 200, "admin" },
+		{ __LINE__, "GET", "/either", { COOKIE("other"), client_key }, 200, "client" },
+		{ __LINE__, "GET", "/local", { COOKIE("viewer") }, 200, "health" },
+		{ __LINE__, "PATCH", "/admin/pilot", { HOST, FOREIGN }, 401, "missing_api_key" },
+		{ __LINE__, "PATCH", "/admin/pilot", { COOKIE("viewer"), HOST, FOREIGN }, 403,
+		    "foreign_origin" },
+		{ __LINE__, "PATCH", "/admin/pilot", { COOKIE("viewer"), HOST, OWN }, 403,
+		    "read_only" },
+		{ __LINE__, "PATCH", "/admin/pilot", { COOKIE("operator"), HOST, OWN }, 200,
+		    "pilot_get" },
+		{ __LINE__, "PATCH", "/admin/pilot", { COOKIE("operator"), HOST }, 403,
+		    "foreign_origin" },
+		{ __LINE__, "PATCH", "/admin/pilot", { KEY, HOST }, 200, "pilot_get" },
+		{ __LINE__, "PATCH", "/admin/pilot", { KEY, COOKIE("viewer"), HOST }, 200,
+		    "pilot_get" },
+		{ __LINE__, "PATCH", "/admin/pilot", { KEY, HOST, FOREIGN }, 403,
+		    "foreign_origin" },
+		{ __LINE__, "POST", "/login?admin-key", { HOST }, 200, "ana" },
+		{ __LINE__, "POST", "/login?admin-key", { COOKIE("gone"), HOST }, 200, "ana" },
+		{ __LINE__, "POST", "/login?client-key", { HOST, OWN }, 401, "invalid_api_key" },
+		{ __LINE__, "POST", "/login?down", { HOST, OWN }, 503, "database_unavailable" },
+		{ __LINE__, "POST", "/login?admin-key", { HOST, FOREIGN }, 403, "foreign_origin" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		int asked = 0;
+		struct environment env;
+		char path[32] = "";
+		const char *query = strchr(cases[i].path, '?');
+		struct http_request rq = { .method = cases[i].method,
+			.path = path,
+			.query = query != NULL ? query + 1 : "",
+			.remote_addr = "192.0.2.1",
+			.env = environment(&env, cases[i].env) };
+		struct http_response rs;
+		struct route_context cx = { .app = &asked,
+			.authenticate = authenticate,
+			.session = session,
+			.rq = &rq,
+			.rs = &rs };
+		const char *cookie;
+
+		memcpy(path, cases[i].path, strcspn(cases[i].path, "?"));
+		http_response_init(&rs);
+		route_dispatch(routes, sizeof routes / sizeof routes[0], &cx);
+		CHECK_ROW(rs.status == cases[i].status, cases[i].line, "status");
+		CHECK_STR_ROW(cases[i].status == 200 ? buf_str(&rs.body) : cx.err.code,
+		    cases[i].want, cases[i].line);
+		CHECK_ROW((rs.status == 401) == (header(&rs, "WWW-Authenticate") != NULL),
+		    cases[i].line, "WWW-Authenticate");
+		cookie = header(&rs, "Set-Cookie");
+		CHECK_ROW((strcmp(cx.err.code, "session_ended") == 0) == (cookie != NULL),
+		    cases[i].line, "a cookie that is no good is taken back");
+		http_response_free(&rs);
+	}
+}
+
 static void test_allow(void)
 {
 	static const struct {
@@ -250,7 +362,7 @@ static void test_allow(void)
 		const char *path, *want;
 	} cases[] = {
 		{ __LINE__, "/health", "GET, HEAD" },
-		{ __LINE__, "/admin/pilot", "GET, HEAD, PUT" },
+		{ __LINE__, "/admin/pilot", "GET, HEAD, PUT, PATCH" },
 		{ __LINE__, "/admin/jobs/1/cancel", "POST" },
 	};
 
@@ -311,6 +423,7 @@ static void test_local(void)
 const struct unit_test unit_tests[] = {
 	{ "path, method, key, handler", test_ladder },
 	{ "wrong keys", test_key_guard },
+	{ "sessions and origins", test_sessions },
 	{ "Allow", test_allow },
 	{ "this machine", test_local },
 	{ NULL, NULL },
