@@ -26,8 +26,8 @@ PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 LIB_SRC  := $(wildcard lib/*/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
 LIB      := $(B)/libmizan.a
-MAINS    := full_process.fcgi health.fcgi admin.fcgi worker
-MAIN_SRC := fcgi/full_process.c fcgi/health.c fcgi/admin.c fcgi/worker.c
+MAINS    := full_process.fcgi health.fcgi admin.fcgi worker watchdog
+MAIN_SRC := fcgi/full_process.c fcgi/health.c fcgi/admin.c fcgi/worker.c fcgi/watchdog.c
 FCGI_OBJ := $(patsubst %.c,$(B)/%.o,$(filter-out $(MAIN_SRC),$(wildcard fcgi/*.c)))
 BINS     := $(MAINS:%=$(B)/bin/%)
 UNIT_SRC := $(wildcard tests/unit/*/*_test.c)
@@ -65,7 +65,7 @@ $(LIB): $(LIB_OBJ)
 $(B)/bin/%.fcgi: $(B)/fcgi/%.o $(FCGI_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LINK) -o $@ $^ $(LIBS)
-$(B)/bin/worker: $(B)/fcgi/worker.o $(FCGI_OBJ) $(LIB)
+$(B)/bin/worker $(B)/bin/watchdog: $(B)/bin/%: $(B)/fcgi/%.o $(FCGI_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LINK) -o $@ $^ $(LIBS)
 

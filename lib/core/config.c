@@ -12,11 +12,13 @@
 #define MAX_DECIMAL ((int64_t)1000000000000)
 #define HOUR_MS     3600000
 #define DAY_S       86400
+#define HIDDEN      (CONFIG_SECRET | CONFIG_LOCAL)
 
 /* clang-format off */
 #define AT(member)           offsetof(struct config, member)
 #define STR(n, d, m)         { n, d, CONFIG_STRING, 0, 0, 0, AT(m) }
 #define KEY(n, d, m)         { n, d, CONFIG_STRING, CONFIG_SECRET, 0, 0, AT(m) }
+#define LOCAL(n, d, m)       { n, d, CONFIG_STRING, CONFIG_LOCAL, 0, 0, AT(m) }
 #define BOOL(n, d, m)        { n, d, CONFIG_BOOL, 0, 0, 0, AT(m) }
 #define INT(n, d, lo, hi, m) { n, d, CONFIG_INT, 0, lo, hi, AT(m) }
 /* Lower bounds so wide that I5, I6 and I7 speak for themselves. */
@@ -24,6 +26,7 @@
 #define LIMIT(n, d, m)       { n, d, CONFIG_INT, 0, -MAX_DECIMAL, INT32_MAX, AT(m) }
 
 static const struct config_key keys[] = {
+	LOCAL("ACCESS_LOG", NULL, access_log),
 	KEY("ADMIN_API_KEY", NULL, admin_api_key),
 	KEY("API_KEY", NULL, api_key),
 	KEY("DATABASE_URL", NULL, database_url),
@@ -325,7 +328,7 @@ enum rc config_json(const struct config *cfg, struct buf *out, struct err *e)
 
 	json_write_object(&w, NULL);
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) /* sorted as they stand */
-		if (!(keys[i].flags & CONFIG_SECRET))
+		if (!(keys[i].flags & HIDDEN))
 			write_value(&w, keys[i].name, cfg, &keys[i]);
 	json_write_object_end(&w);
 	return buf_broken(out) ? err_no_memory(e) : RC_OK;
@@ -372,7 +375,7 @@ enum rc config_write_keys(
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
 		const struct config_key *k = &keys[i];
 
-		if (k->flags & CONFIG_SECRET)
+		if (k->flags & HIDDEN)
 			continue;
 		json_write_object(w, NULL);
 		json_write_text(w, "name", k->name);

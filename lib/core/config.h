@@ -30,7 +30,8 @@ struct thresholds {
 };
 
 struct config {
-	char *env; /* development, staging or production */
+	char *access_log; /* nginx's; NULL: not to be counted */
+	char *env;        /* development, staging or production */
 	char *api_key, *admin_api_key;
 	int64_t wrong_keys_per_minute;
 	char *database_url;
@@ -50,7 +51,10 @@ struct config {
 	struct thresholds thresholds;
 };
 
-enum { CONFIG_SECRET = 1 << 0 /* never printed, never hashed */ };
+enum {
+	CONFIG_SECRET = 1 << 0, /* never printed, never hashed */
+	CONFIG_LOCAL = 1 << 1,  /* may differ from machine to machine: likewise */
+};
 enum config_type { CONFIG_STRING, CONFIG_INT, CONFIG_DECIMAL, CONFIG_BOOL };
 
 /* One row of the table; config_keys() lists them in alphabetical order. */

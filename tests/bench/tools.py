@@ -36,7 +36,7 @@ def programs():
     """The stack's programs, with libfcgi's hello in admin.fcgi's place: same nginx, same limits."""
     folder = DIR / "bin"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("full_process.fcgi", "health.fcgi", "worker", "openai_sim", "admin.fcgi"):
+    for name in ("full_process.fcgi", "health.fcgi", "worker", "watchdog", "openai_sim", "admin.fcgi"):
         target = folder / name
         target.unlink(missing_ok=True)
         target.symlink_to(ROOT / "build" / "plain" / "bin" / ("hello" if name == "admin.fcgi" else name))

@@ -45,7 +45,7 @@ QUICK = {
     "SYNC_WAIT_MS": 15000,
     "WORKER_POLL_MS": 200,
 }
-PROCESSES = ("full_process", "health", "admin", "worker-1")
+PROCESSES = ("full_process", "health", "admin", "worker-1", "watchdog")
 PILOT = "pilot"
 # Of the caller's environment only this reaches a stack: settings come from the tests alone.
 KEPT_VARIABLES = re.compile(
@@ -388,7 +388,7 @@ class Stack:
     def sql(self, query, role="owner", tenant=None):
         """Rows of the last statement, each a list of texts (null is None); SqlError when refused.
 
-        role: owner, app, admin or worker.  With a tenant it runs in one transaction that names
+        role: owner, app, admin, worker or watchdog.  With a tenant it runs in one transaction that names
         it as the application does.
         """
         if tenant is not None:

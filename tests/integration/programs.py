@@ -7,7 +7,7 @@ import tempfile
 
 from harness import ROOT, Stack
 
-BUILT = ("full_process.fcgi", "health.fcgi", "admin.fcgi", "worker", "openai_sim", "fail_nth.so")
+BUILT = ("full_process.fcgi", "health.fcgi", "admin.fcgi", "worker", "watchdog", "openai_sim", "fail_nth.so")
 
 
 def built():

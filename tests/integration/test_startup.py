@@ -11,7 +11,7 @@ import unittest
 from harness import (PROCESSES, ROOT, Stack, StackCase, environment, extraction, wait_for)
 
 BIN = pathlib.Path(os.environ.get("MIZAN_BIN") or ROOT / "build" / "plain" / "bin").resolve()
-PROGRAMS = ("full_process.fcgi", "health.fcgi", "admin.fcgi", "worker")
+PROGRAMS = ("full_process.fcgi", "health.fcgi", "admin.fcgi", "worker", "watchdog")
 STRONG, OTHER_STRONG = "a" * 32, "b" * 32
 INVALID = 2  # exit status of a configuration that is not valid
 

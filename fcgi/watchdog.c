@@ -1,0 +1,119 @@
+/*
+ * watchdog: counts what clients saw of nginx.  Of several, on one machine or on many, each may be
+ * killed at any time, and nothing is counted twice.
+ */
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "watch.h"
+
+/* Stopping takes STOP_MS and a last wait or two; STOP_S after the signal it is over. */
+enum { STOP_MS = 4000, STOP_WAIT_MS = 1000, STOP_S = 9, LONGEST_SLEEP_MS = 1000 };
+
+static volatile sig_atomic_t stop_requested;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	if (!stop_requested)
+		(void)alarm(STOP_S);
+	stop_requested = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+
+	(void)sigemptyset(&sa.sa_mask);
+	(void)sigaction(SIGTERM, &sa, NULL);
+	(void)sigaction(SIGINT, &sa, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+struct task {
+	watch_fn *run;
+	int64_t due; /* clock_ms() */
+};
+
+static void loop(struct watchdog *w, struct task *tasks, size_t n)
+{
+	while (!stop_requested) {
+		int64_t until = clock_ms() + LONGEST_SLEEP_MS, now;
+
+		for (size_t i = 0; i < n && !stop_requested; i++) {
+			if (clock_ms() >= tasks[i].due)
+				tasks[i].due = tasks[i].run(w) + clock_ms();
+			until = tasks[i].due < until ? tasks[i].due : until;
+		}
+		now = clock_ms();
+		if (!stop_requested && until > now)
+			(void)poll(NULL, 0, (int)(until - now));
+	}
+}
+
+/* What is in the log by now is counted still, as far as time allows. */
+static void stop(struct watchdog *w)
+{
+	int64_t deadline = clock_ms() + STOP_MS;
+
+	log_info("stop", "stopping");
+	pg_set_timeout(w->pg, STOP_WAIT_MS);
+	while (w->log != NULL && watch_log(w) == 0 && clock_ms() < deadline)
+		;
+	log_info("stop", "stopped");
+}
+
+static enum rc set_up(struct watchdog *w, struct err *e)
+{
+	const struct config *cfg = &w->app.cfg;
+
+	if (gethostname(w->host, sizeof w->host - 1) != 0)
+		(void)snprintf(w->host, sizeof w->host, "unknown");
+	w->pg = pg_new(cfg->database_url, "watchdog", cfg->db_timeout_ms);
+	if (cfg->access_log == NULL) {
+		log_warn("start.watchdog", "ACCESS_LOG is not set: nothing is counted");
+	} else {
+		w->log = log_tail_new(cfg->access_log);
+		log_info("start.watchdog", "counting %s", cfg->access_log);
+	}
+	if (w->pg == NULL || (cfg->access_log != NULL && w->log == NULL))
+		return err_no_memory(e);
+	return RC_OK;
+}
+
+static void run(struct watchdog *w)
+{
+	struct task tasks[] = { { .run = watch_forget }, { .run = watch_log } };
+	size_t n = sizeof tasks / sizeof tasks[0];
+
+	loop(w, tasks, w->log != NULL ? n : n - 1);
+	stop(w);
+}
+
+int main(int argc, char **argv)
+{
+	struct watchdog w = { 0 };
+	struct err e = { 0 };
+	int status = app_start(
+	    &w.app, "watchdog", "Counts what clients saw: nginx's access log.", argc, argv);
+
+	if (status >= 0)
+		return status;
+	catch_signals();
+	if (set_up(&w, &e) == RC_OK) {
+		run(&w);
+		status = EXIT_SUCCESS;
+	} else {
+		log_error("start.failed", "%s", e.msg);
+		status = EXIT_FAILURE;
+	}
+	log_tail_free(w.log);
+	pg_free(w.pg);
+	app_stop(&w.app);
+	return status;
+}
