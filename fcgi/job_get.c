@@ -3,6 +3,7 @@
 
 #include "core/uuid.h"
 #include "http/principal.h"
+#include "http/tenant.h"
 #include "job_json.h"
 
 static enum rc load(struct pg *pg, const struct route_context *cx, struct job *job, struct err *e)
@@ -33,6 +34,7 @@ enum rc job_get(struct route_context *cx, struct err *e)
 	pool_put(app->pool, pg);
 	if (rc != RC_OK)
 		return rc;
+	http_response_header(cx->rs, TENANT_HEADER, "%s", job.tenant_id);
 	if (!job_ended(&job))
 		http_response_header(cx->rs, "Retry-After", "1");
 	w = http_json(cx->rs, 200);

@@ -108,6 +108,8 @@ static enum rc guards(struct upload *u, struct err *e)
 
 	u->is_pilot = rc == RC_OK && strcmp(u->tenant_id, cfg->pilot_tenant_id) == 0;
 	if (rc == RC_OK)
+		http_response_header(u->cx->rs, TENANT_HEADER, "%s", u->tenant_id);
+	if (rc == RC_OK)
 		rc = pilot_is_on(u, e);
 	if (rc == RC_OK)
 		rc = find_file(u, e);

@@ -6,14 +6,14 @@
 #define MIZAN_FCGI_WATCH_H
 
 #include "app.h"
-#include "ops/log_tail.h"
+#include "ops/tail.h"
 
 struct watchdog {
 	struct app app;
 	struct pg *pg;
 
 	/* watch_log.c; log NULL: nothing is to be counted */
-	struct log_tail *log;
+	struct tail *log;
 	char host[256];
 	struct log_place place;
 	bool place_known;

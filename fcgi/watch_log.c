@@ -38,7 +38,7 @@ static void out_of_trouble(struct watchdog *w)
 }
 
 static enum rc count(struct watchdog *w, const struct front_door_log *log,
-    const struct log_chunk *chunk, size_t *ret_skipped, struct err *e)
+    const struct tail_chunk *chunk, size_t *ret_skipped, struct err *e)
 {
 	struct buf list;
 	struct json_writer writer = { .out = &list };
@@ -52,7 +52,7 @@ static enum rc count(struct watchdog *w, const struct front_door_log *log,
 	return rc;
 }
 
-static void say_what_is_missing(const struct log_chunk *chunk, size_t skipped)
+static void say_what_is_missing(const struct tail_chunk *chunk, size_t skipped)
 {
 	if (chunk->lost_sight)
 		log_warn("count.lost",
@@ -71,7 +71,7 @@ static bool same_place(const struct log_place *a, const struct log_place *b)
 int64_t watch_log(struct watchdog *w)
 {
 	const struct front_door_log log = { .host = w->host, .path = w->app.cfg.access_log };
-	struct log_chunk chunk;
+	struct tail_chunk chunk;
 	struct err e = { 0 };
 	size_t skipped = 0;
 	enum rc rc = RC_OK;
@@ -81,7 +81,7 @@ int64_t watch_log(struct watchdog *w)
 	if (rc != RC_OK)
 		return in_trouble(w, &e);
 	w->place_known = true;
-	rc = log_tail_read(w->log, &w->place, &chunk, &e);
+	rc = tail_read(w->log, &w->place, &chunk, &e);
 	if (rc != RC_OK)
 		return in_trouble(w, &e);
 	if (!same_place(&w->place, &chunk.after)) {

@@ -78,7 +78,7 @@ static enum rc set_up(struct watchdog *w, struct err *e)
 	if (cfg->access_log == NULL) {
 		log_warn("start.watchdog", "ACCESS_LOG is not set: nothing is counted");
 	} else {
-		w->log = log_tail_new(cfg->access_log);
+		w->log = tail_new(cfg->access_log);
 		log_info("start.watchdog", "counting %s", cfg->access_log);
 	}
 	if (w->pg == NULL || (cfg->access_log != NULL && w->log == NULL))
@@ -112,7 +112,7 @@ int main(int argc, char **argv)
 		log_error("start.failed", "%s", e.msg);
 		status = EXIT_FAILURE;
 	}
-	log_tail_free(w.log);
+	tail_free(w.log);
 	pg_free(w.pg);
 	app_stop(&w.app);
 	return status;

@@ -47,7 +47,7 @@ begin
 	)
 	insert into front_door_minutes as m
 	select coalesce(known.tenant_id, ''), to_timestamp(minute * 60), route, status_class,
-	       count(*), sum(ms) / 1000.0, front_door_buckets(array_agg(ms))
+	       count(*), sum(ms) * 0.001, front_door_buckets(array_agg(ms))
 	  from lines left join known using (tenant_id)
 	 group by 1, 2, 3, 4 order by 1, 2, 3, 4
 	    on conflict (tenant_id, minute, route, status_class) do update

@@ -10,6 +10,9 @@
 
 #define TENANT_DEFAULT "default"
 
+/* Tells nginx whose request it was, for its access log; nginx does not hand it on to clients. */
+#define TENANT_HEADER "X-Mizan-Tenant"
+
 /*
  * The parameter tenant_id, or the default where it is absent.
  * RC_INVALID "invalid_tenant_id": not a tenant id, or there twice.

@@ -4,40 +4,40 @@
  *
  * Renamed (logrotate's default): the old file is read to its end first, also when it was renamed
  * while nobody looked, as long as it lies beside the new one as PATH.1 or PATH-20260117 or the
- * like; the next file is taken once nothing was added to the old one for LOG_TAIL_GRACE_MS, as
+ * like; the next file is taken once nothing was added to the old one for TAIL_GRACE_MS, as
  * its writer may not have turned to the new one yet.  Copied and truncated: read from the start.
  */
-#ifndef MIZAN_OPS_LOG_TAIL_H
-#define MIZAN_OPS_LOG_TAIL_H
+#ifndef MIZAN_OPS_TAIL_H
+#define MIZAN_OPS_TAIL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "store/front_door.h"
 
-#define LOG_TAIL_CHUNK    ((size_t)1 << 20)
-#define LOG_TAIL_GRACE_MS 3000
+#define TAIL_CHUNK    ((size_t)1 << 20)
+#define TAIL_GRACE_MS 3000
 
-struct log_tail;
+struct tail;
 
-struct log_chunk {
+struct tail_chunk {
 	const char *text; /* whole lines, each with its newline; until the next call */
 	size_t len;
 	struct log_place after; /* where what follows begins; as before: nothing new */
 	bool more;              /* look again at once */
-	size_t passed_over;     /* bytes of a line over LOG_TAIL_CHUNK, or of one without an end */
+	size_t passed_over;     /* bytes of a line over TAIL_CHUNK, or of one without an end */
 	bool lost_sight;        /* the file of the place is gone, and what was not read of it */
 };
 
 /* The file need not be there.  NULL: out of memory. */
-struct log_tail *log_tail_new(const char *path);
-void log_tail_free(struct log_tail *t);
+struct tail *tail_new(const char *path);
+void tail_free(struct tail *t);
 
 /*
  * What comes after `at`.
  * RC_NOT_FOUND: there is no such file (yet).  RC_UNAVAILABLE: it cannot be read; msg says why.
  */
-enum rc log_tail_read(struct log_tail *t, const struct log_place *at, struct log_chunk *ret,
-    struct err *e) MUST_CHECK;
+enum rc tail_read(
+    struct tail *t, const struct log_place *at, struct tail_chunk *ret, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,4 +1,4 @@
-#include "ops/log_tail.h"
+#include "ops/tail.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,17 +12,17 @@
 
 enum { HEAD = 256 /* bytes that tell one file from another */ };
 
-struct log_tail {
+struct tail {
 	char *path, *folder; /* folder of path, and name in it */
 	const char *name;
 	int fd;           /* -1: none is open */
 	int64_t ended_at; /* clock_ms() of when a rotated file was first seen at its end; 0: not */
-	char *room;       /* LOG_TAIL_CHUNK */
+	char *room;       /* TAIL_CHUNK */
 };
 
-struct log_tail *log_tail_new(const char *path)
+struct tail *tail_new(const char *path)
 {
-	struct log_tail *t = calloc(1, sizeof *t);
+	struct tail *t = calloc(1, sizeof *t);
 	const char *slash = strrchr(path, '/');
 
 	if (t == NULL)
@@ -30,16 +30,16 @@ struct log_tail *log_tail_new(const char *path)
 	t->fd = -1;
 	t->path = strdup(path);
 	t->folder = slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	t->room = malloc(LOG_TAIL_CHUNK);
+	t->room = malloc(TAIL_CHUNK);
 	if (t->path == NULL || t->folder == NULL || t->room == NULL) {
-		log_tail_free(t);
+		tail_free(t);
 		return NULL;
 	}
 	t->name = slash != NULL ? t->path + (slash - path) + 1 : t->path;
 	return t;
 }
 
-static void close_file(struct log_tail *t)
+static void close_file(struct tail *t)
 {
 	if (t->fd >= 0)
 		(void)close(t->fd);
@@ -47,7 +47,7 @@ static void close_file(struct log_tail *t)
 	t->ended_at = 0;
 }
 
-void log_tail_free(struct log_tail *t)
+void tail_free(struct tail *t)
 {
 	if (t == NULL)
 		return;
@@ -122,7 +122,7 @@ static bool holds(int fd, const struct log_place *at)
 }
 
 /* PATH.1, PATH-20260117, PATH.2026-01-17: what rotation makes of a name, and nothing compressed. */
-static bool is_sibling(const struct log_tail *t, const char *name)
+static bool is_sibling(const struct tail *t, const char *name)
 {
 	size_t n = strlen(t->name);
 
@@ -133,7 +133,7 @@ static bool is_sibling(const struct log_tail *t, const char *name)
 
 /* For each file that was once this log; fn keeps the descriptor (true) or not. */
 static void each_sibling(
-    const struct log_tail *t, bool (*fn)(void *arg, int fd, const struct stat *s), void *arg)
+    const struct tail *t, bool (*fn)(void *arg, int fd, const struct stat *s), void *arg)
 {
 	DIR *dir = opendir(t->folder);
 	const struct dirent *entry;
@@ -167,8 +167,7 @@ static bool find(void *arg, int fd, const struct stat *s)
 }
 
 /* Open the file of *at; where there is none any more, *at becomes the beginning of the log. */
-static enum rc open_at(
-    struct log_tail *t, struct log_place *at, bool *ret_lost_sight, struct err *e)
+static enum rc open_at(struct tail *t, struct log_place *at, bool *ret_lost_sight, struct err *e)
 {
 	struct search search = { .at = at, .fd = -1 };
 	struct stat s;
@@ -219,7 +218,7 @@ static bool compare(void *arg, int fd, const struct stat *s)
  * At the end of the open file.  Was it rotated, and is its writer done with it?  Then *after is the
  * beginning of the next one: of those rotated since the first that was, else of the log itself.
  */
-static bool move_on(struct log_tail *t, struct log_place *after)
+static bool move_on(struct tail *t, struct log_place *after)
 {
 	struct succession s = { .next = { .st_ino = 0 } };
 	struct stat log;
@@ -228,7 +227,7 @@ static bool move_on(struct log_tail *t, struct log_place *after)
 		return false;
 	if (t->ended_at == 0)
 		t->ended_at = clock_ms();
-	if (clock_ms() - t->ended_at < LOG_TAIL_GRACE_MS)
+	if (clock_ms() - t->ended_at < TAIL_GRACE_MS)
 		return false;
 	each_sibling(t, compare, &s);
 	*after = (struct log_place){
@@ -237,10 +236,9 @@ static bool move_on(struct log_tail *t, struct log_place *after)
 	return true;
 }
 
-enum rc log_tail_read(
-    struct log_tail *t, const struct log_place *at, struct log_chunk *ret, struct err *e)
+enum rc tail_read(struct tail *t, const struct log_place *at, struct tail_chunk *ret, struct err *e)
 {
-	struct log_chunk chunk = { .after = *at };
+	struct tail_chunk chunk = { .after = *at };
 	struct log_place *after = &chunk.after;
 	enum rc rc = open_at(t, after, &chunk.lost_sight, e);
 	const char *newline;
@@ -248,13 +246,13 @@ enum rc log_tail_read(
 
 	if (rc != RC_OK)
 		return rc;
-	n = read_at(t->fd, t->room, LOG_TAIL_CHUNK, after->position);
+	n = read_at(t->fd, t->room, TAIL_CHUNK, after->position);
 	if (n < 0)
 		return unreadable(e, errno);
 	newline = memrchr(t->room, '\n', (size_t)n);
 	chunk.text = t->room;
 	chunk.len = newline != NULL ? (size_t)(newline - t->room) + 1 : 0;
-	chunk.more = (size_t)n == LOG_TAIL_CHUNK;
+	chunk.more = (size_t)n == TAIL_CHUNK;
 	if (chunk.len == 0 && chunk.more)
 		chunk.passed_over = (size_t)n;
 	if (chunk.len + chunk.passed_over > 0) {
