@@ -8,11 +8,14 @@ enum { THREADS = 32 };
 static const struct route routes[] = {
 	{ "GET", "/admin/config", NEED_ADMIN, admin_config_get },
 	{ "GET", "/admin/config/keys", NEED_ADMIN, admin_config_keys_get },
+	{ "GET", "/admin/feedback-stats", NEED_ADMIN, admin_feedback_stats_get },
 	{ "GET", "/admin/pilot", NEED_ADMIN, admin_pilot_get },
 	{ "PUT", "/admin/pilot", NEED_ADMIN | NEED_CHANGE, admin_pilot_put },
+	{ "GET", "/admin/run-summary", NEED_ADMIN, admin_run_summary_get },
 	{ "GET", "/admin/session", NEED_ADMIN, admin_session_get },
 	{ "POST", "/admin/session", NEED_ORIGIN, admin_session_post },
 	{ "DELETE", "/admin/session", NEED_ADMIN, admin_session_delete },
+	{ "GET", "/admin/system-health", NEED_ADMIN, admin_system_health_get },
 	{ "GET", "/admin/tenants", NEED_ADMIN, admin_tenants_get },
 };
 

@@ -6,12 +6,15 @@
 
 route_fn admin_config_get; /* admin_config.c */
 route_fn admin_config_keys_get;
-route_fn admin_pilot_get; /* admin_pilot.c */
+route_fn admin_feedback_stats_get; /* admin_feedback_stats.c */
+route_fn admin_pilot_get;          /* admin_pilot.c */
 route_fn admin_pilot_put;
-route_fn admin_session_get; /* admin_session.c */
+route_fn admin_run_summary_get; /* admin_run_summary.c */
+route_fn admin_session_get;     /* admin_session.c */
 route_fn admin_session_post;
 route_fn admin_session_delete;
-route_fn admin_tenants_get; /* admin_tenants.c */
+route_fn admin_system_health_get; /* admin_system_health.c */
+route_fn admin_tenants_get;       /* admin_tenants.c */
 
 /* The member "tenants": those that the principal can choose from. */
 enum rc admin_add_tenants(

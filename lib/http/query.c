@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/date.h"
 #include "core/utf8.h"
 
 enum { MAX_NAME = 256, MAX_NUMBER = 24 };
@@ -159,5 +160,18 @@ enum rc query_int(
 		    "the parameter '%s' is not an integer from %lld to %lld", name, (long long)min,
 		    (long long)max);
 	*out = value;
+	return RC_OK;
+}
+
+enum rc query_date(const char *query, const char *name, int64_t *days, struct err *e)
+{
+	char text[DATE_TEXT];
+	enum rc rc = query_get(query, name, text, sizeof text, e);
+
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_OK : rc;
+	if (!date_parse(text, days))
+		return err_set(e, RC_INVALID, "invalid_query",
+		    "the parameter '%s' is not a date YYYY-MM-DD", name);
 	return RC_OK;
 }

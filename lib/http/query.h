@@ -25,10 +25,11 @@ enum rc query_get(
  * Typed parameters with a default: *out holds it before the call and keeps it where the
  * parameter is absent, which is RC_OK.
  * RC_INVALID "invalid_query": as query_get(), or not true|false|1|0, or not a plain decimal
- * integer from min to max.
+ * integer from min to max, or not a date as date_parse() wants it.
  */
 enum rc query_bool(const char *query, const char *name, bool *out, struct err *e) MUST_CHECK;
 enum rc query_int(const char *query, const char *name, int64_t min, int64_t max, int64_t *out,
     struct err *e) MUST_CHECK;
+enum rc query_date(const char *query, const char *name, int64_t *days, struct err *e) MUST_CHECK;
 
 #endif

@@ -155,10 +155,40 @@ static void test_int(void)
 	}
 }
 
+static void test_date(void)
+{
+	static const struct {
+		unsigned line;
+		const char *query;
+		enum rc rc;
+		int64_t want;
+	} cases[] = {
+		{ __LINE__, "", RC_OK, 7 },
+		{ __LINE__, "d=1970-01-03", RC_OK, 2 },
+		{ __LINE__, "d=1970%2D01-03", RC_OK, 2 },
+		{ __LINE__, "d=", RC_INVALID, 7 },
+		{ __LINE__, "d=1970-02-30", RC_INVALID, 7 },
+		{ __LINE__, "d=1970-01-03T00:00:00Z", RC_INVALID, 7 },
+		{ __LINE__, "d=1970-01-03&d=1970-01-03", RC_INVALID, 7 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		int64_t out = 7;
+		struct err e;
+
+		CHECK_ROW(query_date(cases[i].query, "d", &out, &e) == cases[i].rc, cases[i].line,
+		    cases[i].query);
+		CHECK_ROW(out == cases[i].want, cases[i].line, "value");
+		if (cases[i].rc == RC_INVALID)
+			CHECK_STR_ROW(e.code, "invalid_query", cases[i].line);
+	}
+}
+
 const struct unit_test unit_tests[] = {
 	{ "one parameter, strictly", test_get },
 	{ "names and sizes at their limits", test_long_name },
 	{ "booleans", test_bool },
 	{ "integers", test_int },
+	{ "dates", test_date },
 	{ NULL, NULL },
 };
