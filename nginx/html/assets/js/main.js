@@ -29,6 +29,7 @@ const loaded = new Set();
 let session = null;
 let leaving = new AbortController(); // of the page shown
 let shown = null; // its path
+let address = null; // with its query
 
 function languageSwitch() {
   return h('div', { class: 'mz-language', role: 'group', 'aria-label': t('app.language') },
@@ -110,6 +111,7 @@ async function loadPage(name) {
 async function showPage() {
   const at = here();
   const same = shown === at.path;
+  address = location.pathname + location.search;
   const focused = document.activeElement?.id;
   leave();
   const { signal } = leaving;
@@ -170,7 +172,8 @@ async function start() {
   document.body.append(announcer, h('div', { id: 'toasts', role: 'status', 'aria-live': 'polite' }));
   followLinks();
   window.addEventListener('mizan:navigate', showPage);
-  window.addEventListener('popstate', () => session && showPage());
+  // A link to a place within the page is no other page.
+  window.addEventListener('popstate', () => session && location.pathname + location.search !== address && showPage());
   window.addEventListener('mizan:language', languageChanged);
   window.addEventListener('mizan:session-ended', () => session && showLogin(t('login.ended')));
   await openSession();

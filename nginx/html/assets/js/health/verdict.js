@@ -1,0 +1,64 @@
+/* Is it healthy, and what is to be done next: read from the figures, most pressing first. */
+import { urlWith } from '../api.js';
+import { t } from '../i18n.js';
+
+const SEVERITY = ['alarm', 'warn'];
+
+/*
+ * health: /admin/system-health; ready: /health/ready; openS1: {count, more}; isPilot: whether the
+ * figures are the pilot's.  → {kind: ok|warn|alarm, sentence, steps: [{kind, text, href}]}
+ */
+export function verdict({ health, ready, openS1, isPilot }) {
+  const steps = [
+    ...pilotSteps(ready, isPilot), ...checkSteps(ready), ...queueSteps(health),
+    ...metricSteps(health, 'alarm'), ...incidentSteps(health, openS1),
+    ...metricSteps(health, 'warn'), ...driftSteps(health),
+  ];
+  const kind = SEVERITY.find((each) => steps.some((step) => step.kind === each)) ?? 'ok';
+  return { kind, sentence: sentence({ health, ready, kind, isPilot }), steps };
+}
+
+function sentence({ health, ready, kind, isPilot }) {
+  if (isPilot && ready.pilot?.enabled === false) return t('health.is_off');
+  if (ready.status !== 'ready') return t('health.is_not_ready');
+  const subject = isPilot ? t('health.the_pilot') : t('health.the_tenant', { tenant: health.tenant_id });
+  const unjudged = kind === 'ok' && health.metrics.every((metric) => metric.state === 'insufficient_data');
+  return t(unjudged ? 'health.is_unjudged' : `health.is_${kind}`, { subject });
+}
+
+function pilotSteps(ready, isPilot) {
+  if (!isPilot || !ready.pilot) return [];
+  if (ready.pilot.enabled === false) return [{ kind: 'alarm', text: t('health.next_pilot_off'), href: '/admin/pilot' }];
+  if (ready.pilot.rate_limit?.remaining === 0) return [{ kind: 'warn', text: t('health.next_budget'), href: '/admin/pilot' }];
+  return [];
+}
+
+function checkSteps(ready) {
+  return Object.entries(ready.checks ?? {}).filter(([, check]) => check.status !== 'ok').map(([name, check]) => ({
+    kind: check.status === 'error' ? 'alarm' : 'warn',
+    text: t(check.status === 'error' ? 'health.next_check_error' : 'health.next_check_warning', { check: t(`health.check_${name}`) }),
+    href: '#ready',
+  }));
+}
+
+function queueSteps({ tenant_id, queue }) {
+  if (!queue.stuck_count) return [];
+  return [{ kind: 'alarm', text: t('health.next_stuck', { n: queue.stuck_count }), href: urlWith('/admin/jobs', { tenant_id, stuck: 'true' }) }];
+}
+
+function incidentSteps({ tenant_id }, { count, more }) {
+  if (count === 0) return [];
+  return [{ kind: 'warn', text: more ? t('health.next_s1_more', { count }) : t('health.next_s1', { n: count }),
+    href: urlWith('/admin/incidents', { tenant_id, severity: 'S1', status: 'OPEN' }) }];
+}
+
+function metricSteps({ metrics }, state) {
+  return metrics.filter((metric) => metric.state === state).map((metric) => ({
+    kind: state, text: t(`health.next_${state}`, { metric: t(`health.metric_${metric.name}`) }), href: `#metric-${metric.name}`,
+  }));
+}
+
+function driftSteps({ drift_alerts: alerts }) {
+  const fired = alerts.filter((alert) => alert.triggered).length;
+  return fired === 0 ? [] : [{ kind: 'warn', text: t('health.next_drift', { n: fired }), href: '#drift' }];
+}

@@ -1,0 +1,106 @@
+/* Is the pilot healthy, and what is to be done next; below it the figures that say so. */
+import { get } from '../api.js';
+import { h, replace } from '../dom.js';
+import { errorText } from '../errors.js';
+import { timeElement } from '../format.js';
+import { actionsCard, driftCard, histogramCard, loadCard, metricsCard, offendersCard, periodsCard, readyCard, verdictCard } from '../health/figures.js';
+import strings from '../health/strings.js';
+import { trends } from '../health/trends.js';
+import { verdict } from '../health/verdict.js';
+import { t } from '../i18n.js';
+import { repeat } from '../live.js';
+import { urlWith } from '../api.js';
+import { filterForm, pageHeader, tenantField } from '../ui.js';
+
+const REFRESH_MS = 30_000;
+const PERIODS = ['1', '7', '14', '30', '90'];
+const COUNTED = 200; // incidents asked for at the most
+
+export default { title: 'page.system-health', strings, render };
+
+async function render(root, { path, query, session, signal, navigate }) {
+  const asked = {
+    tenant_id: query.tenant_id ?? preferredTenant(session),
+    period_days: query.period_days ?? '7',
+    reference_date: query.reference_date,
+  };
+  const isPilot = asked.tenant_id === session.pilot_tenant_id;
+  const data = await load(asked, signal);
+  const top = h('div');
+  const charts = trends(signal);
+  const below = h('div');
+  const status = h('p', { class: 'mz-soft' });
+  replace(root, pageHeader(t('page.system-health')), filters(asked, session, (changed) => navigate(urlWith(path, changed))),
+    top, charts.node, below, status);
+  let drawn = null;
+
+  function draw(fresh) {
+    replace(status, t('health.as_of'), ' ', timeElement(fresh.health.generated_at, { seconds: true }), '. ', t('health.refreshes'));
+    const what = fingerprint(fresh);
+    if (what === drawn) return; // nothing moves under the reader's eyes
+    drawn = what;
+    const focused = document.activeElement?.id;
+    replace(top, topCards({ ...fresh, isPilot }));
+    replace(below, lowerCards(fresh.health));
+    charts.update(fresh.health.trend);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+
+  draw(data);
+  repeat(async () => {
+    try {
+      draw(await load(asked, signal));
+    } catch (error) {
+      if (!signal.aborted) replace(status, t('health.stale', { why: errorText(error) }));
+    }
+  }, { everyMs: REFRESH_MS, signal });
+}
+
+function preferredTenant(session) {
+  return session.tenants.includes(session.pilot_tenant_id) ? session.pilot_tenant_id : session.tenant_id ?? session.tenants[0];
+}
+
+async function load(asked, signal) {
+  const [health, ready, open] = await Promise.all([
+    get('/admin/system-health', asked, { signal }),
+    get('/health/ready', null, { signal, accept: [503] }),
+    get('/admin/incidents', { tenant_id: asked.tenant_id, severity: 'S1', status: 'OPEN', limit: COUNTED }, { signal }),
+  ]);
+  return { health, ready, openS1: { count: open.incidents.length, more: open.next_cursor !== null } };
+}
+
+/* All but the times, which alone change at every look. */
+function fingerprint({ health, ready, openS1 }) {
+  const latency = { ...ready.checks?.database, latency_ms: 0 };
+  return JSON.stringify([{ ...health, generated_at: '' }, { ...ready, timestamp: '', checks: { ...ready.checks, database: latency } }, openS1]);
+}
+
+function filters(asked, session, onChange) {
+  return filterForm({
+    query: asked, onChange,
+    fields: [
+      tenantField(session),
+      { name: 'period_days', label: t('health.period'), type: 'select', options: PERIODS.map((days) => [days, t('health.days', { n: Number(days) })]) },
+      { name: 'reference_date', label: t('health.ends_on'), type: 'date', max: new Date().toISOString().slice(0, 10) },
+    ],
+  });
+}
+
+function topCards({ health, ready, openS1, isPilot }) {
+  return [
+    verdictCard(verdict({ health, ready, openS1, isPilot })),
+    metricsCard(health.metrics),
+    h('div', { class: 'mz-grid' }, readyCard(ready), loadCard(health)),
+  ];
+}
+
+function lowerCards(health) {
+  return [
+    periodsCard(health),
+    driftCard(health.drift_alerts),
+    h('div', { class: 'mz-grid' }, histogramCard(health.histogram), actionsCard(health.action_class_distribution)),
+    h('div', { class: 'mz-grid' },
+      offendersCard(t('health.by_rate'), health.top_offenders_by_rate, t('health.none_by_rate')),
+      offendersCard(t('health.by_count'), health.top_offenders_by_count, t('health.none_by_count'))),
+  ];
+}
