@@ -9,7 +9,6 @@ import { badge } from './ui.js';
 addStrings({
   en: {
     'severity.S1': 'S1 severe', 'severity.S2': 'S2 moderate', 'severity.S3': 'S3 minor',
-    'severity.none': 'none',
     'status.OPEN': 'Open', 'status.ACK': 'Acknowledged', 'status.RESOLVED': 'Resolved',
     'category.TOTALS': 'Totals', 'category.TAX': 'Tax', 'category.DUPLICATE': 'Duplicate',
     'category.COMPLETENESS': 'Completeness', 'category.EXTRACTION': 'Reading',
@@ -39,11 +38,9 @@ addStrings({
     'grade.OK': 'OK', 'grade.CHECK': 'Check', 'grade.BAD': 'Bad',
     'skipped.incident_budget': 'No incident was opened: this hour’s incident limit of the pilot is used up.',
     'skipped.pilot_disabled': 'No incident was opened: the pilot is switched off.',
-    'term.notKnown': 'not known',
-  },
+     },
   tr: {
     'severity.S1': 'S1 ağır', 'severity.S2': 'S2 orta', 'severity.S3': 'S3 hafif',
-    'severity.none': 'yok',
     'status.OPEN': 'Açık', 'status.ACK': 'İnceleniyor', 'status.RESOLVED': 'Çözüldü',
     'category.TOTALS': 'Tutarlar', 'category.TAX': 'Vergi', 'category.DUPLICATE': 'Mükerrer',
     'category.COMPLETENESS': 'Eksik bilgi', 'category.EXTRACTION': 'Okuma',
@@ -73,8 +70,7 @@ addStrings({
     'grade.OK': 'İyi', 'grade.CHECK': 'Kontrol gerekli', 'grade.BAD': 'Kötü',
     'skipped.incident_budget': 'Olay açılmadı: pilotun bu saatlik olay limiti doldu.',
     'skipped.pilot_disabled': 'Olay açılmadı: pilot kapalı.',
-    'term.notKnown': 'bilinmiyor',
-  },
+     },
 });
 
 export const SEVERITIES = ['S1', 'S2'];
@@ -123,6 +119,7 @@ const word = (kind, known, code) => known.includes(code) ? t(`${kind}.${code}`) 
 export const categoryWord = code => word('category', CATEGORIES, code);
 export const flagWord = code => word('flag', FLAGS, code);
 export const actionWord = code => word('action', Object.keys(actionTakenFor), code);
+export const skippedSentence = code => word('skipped', ['incident_budget', 'pilot_disabled'], code);
 export const takenWord = code => word('taken', ACTIONS_TAKEN, code);
 
 /*

@@ -71,8 +71,8 @@ function stepLabel({ name, count }) {
 }
 
 const row = (kind, label, operator, value) => h('tr', { class: kind },
-  h('th', { scope: 'row' }, label), h('td', { class: 'ledger-sign' }, operator),
-  h('td', { class: 'ledger-amount' }, value));
+  h('th', { scope: 'row' }, label), h('td', { class: 'mz-ledger-sign' }, operator),
+  h('td', { class: 'mz-ledger-amount' }, value));
 
 /* A negative value after the operator stands in parentheses: "− (−12.00)". */
 function stepRow(step, i, currency) {
@@ -84,23 +84,23 @@ function stepRow(step, i, currency) {
 function ledger(totals, currency) {
   const exact = (d) => money(text(d, 2), currency);
   const assembled = totals.statedFrom.length > 1;
-  return h('table', { class: 'table table-sm ledger' },
+  return h('table', { class: 'mz-ledger' },
     h('caption', { class: 'visually-hidden' }, t('audit.caption')),
     h('tbody', null, totals.steps.map((step, i) => stepRow(step, i, currency)),
-      row('ledger-sum', t('audit.computed'), '=', exact(totals.computed))),
+      row('mz-ledger-sum', t('audit.computed'), '=', exact(totals.computed))),
     h('tbody', null,
       assembled ? totals.statedFrom.map((step, i) => stepRow(step, i, currency)) : null,
-      row('ledger-sum', t('audit.stated'), assembled ? '=' : '', exact(totals.stated))),
+      row('mz-ledger-sum', t('audit.stated'), assembled ? '=' : '', exact(totals.stated))),
     h('tbody', null,
-      row('ledger-result', t('audit.difference'), '|Δ|', exact(totals.delta)),
-      row('', [t('audit.ratio'), h('small', { class: 'mz-soft d-block' },
+      row('mz-ledger-result', t('audit.difference'), '|Δ|', exact(totals.delta)),
+      row('', [t('audit.ratio'), h('small', { class: 'mz-note d-block' },
         t('audit.ratioOf', { delta: money(text(totals.delta, 2)), stated: money(text(totals.denominator, 2)) }))],
       '=', percent(text(totals.ratio)))));
 }
 
 function ruleItem(rule) {
   const shown = (d) => (rule.kind === 'ratio' ? percent(text(d)) : money(text(d, 2)));
-  return h('li', { class: rule.met ? 'fw-semibold' : 'mz-soft' },
+  return h('li', { class: rule.met ? 'mz-met' : null },
     `${rule.met ? '✓' : '✗'} ${t(`audit.rule.${rule.name}`)}: ${shown(rule.left)} ${rule.met ? '≥' : '<'} ${shown(rule.right)} `,
     h('span', null, `(${t(rule.met ? 'audit.met' : 'audit.notMet')})`));
 }
@@ -111,13 +111,13 @@ function rules(audit, totals, thresholds) {
   const severity = audit.severity ?? null;
   const all = [...found.mismatch, ...(found.severity === null ? [] : found.severe.filter((r) => r.name !== 'MISMATCH_ABSOLUTE'))];
   return [
-    h('h3', { class: 'h6 mt-3' }, severity === null ? t('audit.rulesNone') : t('audit.rules', { severity })),
+    h('h3', null, severity === null ? t('audit.rulesNone') : t('audit.rules', { severity })),
     found.severity === severity
-      ? h('ul', { class: 'list-unstyled mb-2' }, all.map(ruleItem))
+      ? h('ul', { class: 'mz-rules' }, all.map(ruleItem))
       : h('p', null, t('audit.rulesChanged')),
-    h('p', { class: 'mz-note mb-1' }, t('audit.rule.mismatch', {
+    h('p', { class: 'mz-note' }, t('audit.rule.mismatch', {
       ratio: percent(limit('MISMATCH_RATIO')), absolute: money(limit('MISMATCH_ABSOLUTE')) })),
-    h('p', { class: 'mz-note mb-0' }, t('audit.rule.severe', {
+    h('p', { class: 'mz-note' }, t('audit.rule.severe', {
       severeRatio: percent(limit('SEVERE_RATIO')), absolute: money(limit('MISMATCH_ABSOLUTE')),
       severeAbsolute: money(limit('SEVERE_ABSOLUTE')) })),
   ];
@@ -130,14 +130,14 @@ export function auditView(audit, extraction, thresholds) {
   const totals = totalsOf(extraction);
   if (totals.delta === null || audit.outcome === 'failed') return [head, h('p', null, t('audit.noTotals'))];
   const currency = extraction.currency.value;
-  const agrees = compare(totals.computed, parse(String(audit.computed))) === 0
-    && compare(totals.stated, parse(String(audit.stated))) === 0;
+  const agrees = compare(totals.computed, parse(audit.computed)) === 0
+    && compare(totals.stated, parse(audit.stated)) === 0;
   return [
     head,
     ledger(totals, currency),
-    agrees ? null : h('p', { class: 'alert alert-warning', role: 'alert' },
-      t('audit.differs', { computed: money(String(audit.computed), currency) })),
-    audit.suspect_reason === null ? null : h('p', { class: 'mb-0' }, `⚠ ${t('audit.suspect')}`),
+    agrees ? null : h('p', { class: 'mz-notice mz-warn', role: 'alert' },
+      t('audit.differs', { computed: money(audit.computed, currency) })),
+    audit.suspect_reason === null ? null : h('p', null, `⚠ ${t('audit.suspect')}`),
     thresholds === null ? null : rules(audit, totals, thresholds),
   ];
 }

@@ -71,7 +71,7 @@ const UNSURE = 0.7;
 
 export function confidence(value) {
   const word = value < LOW ? 'low' : value < UNSURE ? 'unsure' : null;
-  return h('span', { class: `confidence${word ? ' confidence-low' : ''}` },
+  return h('span', { class: `mz-confidence${word ? ' mz-confidence-low' : ''}` },
     h('meter', { min: 0, max: 1, low: LOW, high: UNSURE, optimum: 1, value, 'aria-hidden': 'true' }),
     ' ', number(value, 2), word ? [' ', h('strong', null, `⚠ ${t(`extraction.${word}`)}`)] : null);
 }
@@ -110,7 +110,7 @@ export function fieldsTable(extraction) {
 const numbered = (list) => list.map((item, i) => ({ ...item, no: i + 1 }));
 
 function list(name, items, columns) {
-  const heading = h('h3', { class: 'h6 mt-3' }, t(`extraction.${name}`));
+  const heading = h('h3', null, t(`extraction.${name}`));
   if (items.length === 0) return [heading, h('p', { class: 'mz-soft' }, t('extraction.none'))];
   return [heading, table({ caption: t(`extraction.${name}`), columns, rows: numbered(items) })];
 }

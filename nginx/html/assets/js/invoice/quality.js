@@ -34,19 +34,19 @@ export function qualityView(quality) {
   const flags = quality.flag_details;
   const deducted = flags.reduce((sum, flag) => sum + flag.deduction, 0);
   const line = (kind, label, points) => h('tr', { class: kind },
-    h('th', { scope: 'row' }, label), h('td', { class: 'ledger-amount' }, points));
+    h('th', { scope: 'row' }, label), h('td', { class: 'mz-ledger-amount' }, points));
   return [
     h('p', null, gradeBadge(quality.grade), ' ', h('strong', null, `${number(quality.score)} / ${number(FULL_SCORE)}`)),
-    flags.length === 0 ? h('p', { class: 'mb-0' }, t('quality.noFlags'))
-      : h('table', { class: 'table table-sm ledger mb-0' },
+    flags.length === 0 ? h('p', null, t('quality.noFlags'))
+      : h('table', { class: 'mz-ledger' },
         h('caption', { class: 'visually-hidden' }, t('quality.caption')),
         h('tbody', null, line('', t('quality.start'), number(FULL_SCORE)),
           flags.map((flag) => line('', [
             flagWord(flag.code), ' ', severityBadge(flag.severity),
-            h('small', { class: 'd-block fw-normal mz-soft' }, stranger(serverText(flag.message))),
+            h('small', { class: 'mz-note d-block' }, stranger(serverText(flag.message))),
           ], `− ${number(flag.deduction)}`)),
           deducted > FULL_SCORE ? line('', t('quality.floor'), `+ ${number(deducted - FULL_SCORE)}`) : null),
-        h('tbody', null, line('ledger-sum', t('quality.score'), `= ${number(quality.score)}`)))];
+        h('tbody', null, line('mz-ledger-sum', t('quality.score'), `= ${number(quality.score)}`)))];
 }
 
 /* ticked: a set of the numbers of the checks that are done, which it keeps up to date. */
@@ -54,12 +54,12 @@ export function hintView(hint, ticked) {
   const suspect = SUSPECTS.includes(hint.primary_suspect) ? t(`hint.suspect.${hint.primary_suspect}`) : hint.primary_suspect;
   const toggle = (i) => (event) => (event.target.checked ? ticked.add(i) : ticked.delete(i));
   return [
-    h('p', { class: 'mb-1' }, h('strong', null, `→ ${actionWord(hint.action_class)}`)),
+    h('p', null, h('strong', null, `→ ${actionWord(hint.action_class)}`)),
     h('p', null, suspect, ' ', hint.confidence_note ? serverText(hint.confidence_note) : null),
-    h('ol', { class: 'checks' }, hint.recommended_checks.map((check, i) => h('li', null,
-      h('label', { class: 'd-flex gap-2' },
-        h('input', { type: 'checkbox', class: 'form-check-input flex-shrink-0', checked: ticked.has(i), on: { change: toggle(i) } }),
+    h('ol', { class: 'mz-checks' }, hint.recommended_checks.map((check, i) => h('li', null,
+      h('label', null,
+        h('input', { type: 'checkbox', class: 'form-check-input', checked: ticked.has(i), on: { change: toggle(i) } }),
         h('span', null, serverText(check)))))),
-    h('p', { class: 'mz-note mb-0' }, t('hint.order')),
+    h('p', { class: 'mz-note' }, t('hint.order')),
   ];
 }
