@@ -104,7 +104,7 @@ function read(status, headers, text, accept) {
  * Within a JSON string the quote before the colon would have a backslash.
  */
 function exactMoney(text) {
-  return text.replace(/"(stated|computed|delta|ratio)":\s*(-?\d+(?:\.\d+)?)(?=\s*[,}])/g, '"$1":"$2"');
+  return text.replace(/"(stated|computed|delta|ratio)"\s*:\s*(-?\d+(?:\.\d+)?)(?=\s*[,}])/g, '"$1":"$2"');
 }
 
 function networkError() {
