@@ -10,6 +10,7 @@
 
 static const struct route routes[] = {
 	{ "POST", "/full-process", NEED_CLIENT, upload_post },
+	{ "POST", "/admin/upload", NEED_ADMIN | NEED_CHANGE, upload_post },
 	{ "GET", "/jobs/{id}", NEED_CLIENT, job_get },
 };
 

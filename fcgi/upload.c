@@ -1,9 +1,10 @@
 /*
- * POST /full-process: guards in SPEC §3's order, durable acceptance, then the wait for the
- * result.  Requires a client key.
+ * POST /full-process, and POST /admin/upload for operators: guards in SPEC §3's order, durable
+ * acceptance, then the wait for the result.  Requires a client key, or an admin key of no viewer.
  */
 #include <string.h>
 
+#include "admin_scope.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/random.h"
@@ -101,10 +102,17 @@ static enum rc read_wishes(struct upload *u, struct err *e)
 	return query_bool(rq->query, "force", &u->force, e);
 }
 
+static bool by_operator(const struct upload *u)
+{
+	return u->cx->principal.kind == PRINCIPAL_ADMIN;
+}
+
 static enum rc guards(struct upload *u, struct err *e)
 {
 	const struct config *cfg = &u->fp->app.cfg;
-	enum rc rc = tenant_for_principal(&u->cx->principal, u->cx->rq->query, u->tenant_id, e);
+	enum rc rc = by_operator(u) ? admin_tenant(u->cx, u->tenant_id, e)
+				    : tenant_for_principal(
+					  &u->cx->principal, u->cx->rq->query, u->tenant_id, e);
 
 	u->is_pilot = rc == RC_OK && strcmp(u->tenant_id, cfg->pilot_tenant_id) == 0;
 	if (rc == RC_OK)
@@ -224,7 +232,7 @@ static void respond(struct upload *u, const struct job *job)
 	bool ended = job_ended(job);
 	struct json_writer w;
 
-	http_response_header(rs, "Location", "/jobs/%s", job->id);
+	http_response_header(rs, "Location", "%s/jobs/%s", by_operator(u) ? "/admin" : "", job->id);
 	if (!ended)
 		http_response_header(rs, "Retry-After", "1");
 	w = http_json(rs, ended ? 200 : 202);
