@@ -7,7 +7,14 @@
 route_fn admin_config_get; /* admin_config.c */
 route_fn admin_config_keys_get;
 route_fn admin_feedback_stats_get; /* admin_feedback_stats.c */
-route_fn admin_pilot_get;          /* admin_pilot.c */
+route_fn admin_jobs_get;           /* admin_jobs.c */
+route_fn admin_job_counts_get;
+route_fn admin_job_get;
+route_fn admin_job_cancel_post; /* admin_job_change.c */
+route_fn admin_job_retry_post;
+route_fn admin_jobs_cancel_post;
+route_fn admin_jobs_retry_post;
+route_fn admin_pilot_get; /* admin_pilot.c */
 route_fn admin_pilot_put;
 route_fn admin_run_summary_get; /* admin_run_summary.c */
 route_fn admin_session_get;     /* admin_session.c */

@@ -44,6 +44,29 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/*
+ * What the calls of these would bring is not wanted any more.  leases[] is in the order of the
+ * tasks.  A result that waits to be written stays: it may have been written by a commit whose
+ * answer is still on its way.
+ */
+static void give_up_lost(struct worker *w, const enum queue_lease leases[])
+{
+	size_t i = 0;
+
+	for (struct task *next, *t = w->tasks; t != NULL; t = next, i++) {
+		next = t->next;
+		if (leases[i] == QUEUE_HELD || t->answered)
+			continue;
+		if (leases[i] == QUEUE_CANCELLED)
+			work_log(
+			    t, LOG_INFO_LEVEL, "job.cancelled", "cancelled: its call was ended");
+		else
+			work_log(t, LOG_WARN_LEVEL, "job.lease", "lease lost: the call was ended");
+		openai_client_cancel(w->client, t);
+		work_drop(w, t);
+	}
+}
+
 /* Say that this worker lives, and keep its jobs. */
 static enum rc beat(struct worker *w, struct err *e)
 {
@@ -55,18 +78,25 @@ static enum rc beat(struct worker *w, struct err *e)
 		.in_flight = w->n_tasks,
 	};
 	const struct queue_job **jobs;
+	enum queue_lease *leases;
 	size_t n = 0;
 	enum rc rc = queue_heartbeat(w->pg, &me, e);
 
 	if (rc != RC_OK || w->n_tasks == 0)
 		return rc;
 	jobs = calloc(w->n_tasks, sizeof *jobs);
-	if (jobs == NULL)
-		return err_no_memory(e);
-	for (const struct task *t = w->tasks; t != NULL; t = t->next)
-		jobs[n++] = &t->job;
-	rc = queue_renew(w->pg, jobs, n, w->app.cfg.job_lease_seconds, e);
+	leases = calloc(w->n_tasks, sizeof *leases);
+	if (jobs == NULL || leases == NULL) {
+		rc = err_no_memory(e);
+	} else {
+		for (const struct task *t = w->tasks; t != NULL; t = t->next)
+			jobs[n++] = &t->job;
+		rc = queue_renew(w->pg, jobs, n, w->app.cfg.job_lease_seconds, leases, e);
+		if (rc == RC_OK)
+			give_up_lost(w, leases);
+	}
 	free(jobs);
+	free(leases);
 	return rc;
 }
 

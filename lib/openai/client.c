@@ -234,14 +234,23 @@ size_t openai_client_in_flight(const struct openai_client *c)
 	return c->n_used;
 }
 
+static void cancel(struct openai_client *c, struct openai_call *call)
+{
+	if (call->state == CALL_RUNNING)
+		(void)curl_multi_remove_handle(c->multi, call->easy);
+	if (call->state != CALL_IDLE)
+		vacate(c, call);
+}
+
+void openai_client_cancel(struct openai_client *c, const void *user)
+{
+	for (size_t i = 0; i < c->n_calls; i++)
+		if (c->calls[i].done.user == user)
+			cancel(c, &c->calls[i]);
+}
+
 void openai_client_cancel_all(struct openai_client *c)
 {
-	for (size_t i = 0; i < c->n_calls; i++) {
-		struct openai_call *call = &c->calls[i];
-
-		if (call->state == CALL_RUNNING)
-			(void)curl_multi_remove_handle(c->multi, call->easy);
-		if (call->state != CALL_IDLE)
-			vacate(c, call);
-	}
+	for (size_t i = 0; i < c->n_calls; i++)
+		cancel(c, &c->calls[i]);
 }

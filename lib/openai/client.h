@@ -64,6 +64,9 @@ bool openai_client_next(struct openai_client *c, struct openai_done *ret);
 /* Calls submitted and not yet taken with openai_client_next(). */
 size_t openai_client_in_flight(const struct openai_client *c);
 
+/* End the call that was submitted with user, if it is not yet taken; no openai_done follows. */
+void openai_client_cancel(struct openai_client *c, const void *user);
+
 /* End every call in flight; no openai_done follows for any of them. */
 void openai_client_cancel_all(struct openai_client *c);
 

@@ -18,7 +18,7 @@ static const char sql_document[] =
     " from documents where tenant_id = $1 and id = $2::uuid";
 
 static const char sql_renew[] =
-    "select renew_leases($1::text[], $2::uuid[], $3::uuid[], $4::integer)";
+    "select token, cancelled from keep_leases($1::text[], $2::uuid[], $3::uuid[], $4::integer)";
 
 static const char sql_release[] =
     "select release_job($1, $2::uuid, $3::uuid, $4::bigint, $5::bigint, $6::bigint, $7, $8, $9::integer)";
@@ -158,11 +158,21 @@ static void array(struct buf *b, const struct queue_job *const jobs[], size_t n,
 	buf_adds(b, "}");
 }
 
+/* res has the tokens of the leases that no longer hold. */
+static enum queue_lease lease_of(const struct queue_job *job, const struct pg_result *res)
+{
+	for (size_t row = 0; row < pg_rows(res); row++)
+		if (strcmp(pg_text(res, row, 0), job->lease_token) == 0)
+			return pg_bool(res, row, 1) ? QUEUE_CANCELLED : QUEUE_LOST;
+	return QUEUE_HELD;
+}
+
 enum rc queue_renew(struct pg *pg, const struct queue_job *const jobs[], size_t n,
-    int64_t lease_seconds, struct err *e)
+    int64_t lease_seconds, enum queue_lease ret[], struct err *e)
 {
 	char lease[NUMBER_TEXT];
 	struct buf tenants, ids, tokens;
+	struct pg_result *res = NULL;
 	enum rc rc;
 
 	array(&tenants, jobs, n, offsetof(struct queue_job, tenant_id));
@@ -173,13 +183,15 @@ enum rc queue_renew(struct pg *pg, const struct queue_job *const jobs[], size_t 
 	} else {
 		struct pg_query q = {
 			.sql = sql_renew,
-			.expect = PG_EXPECT_ONE,
 			.n = 4,
 			.params = { PG_TEXT(tenants.p), PG_TEXT(ids.p), PG_TEXT(tokens.p),
 			    PG_TEXT(number(lease, lease_seconds)) },
 		};
-		rc = pg_run(pg, &q, 1, NULL, e);
+		rc = pg_run(pg, &q, 1, &res, e);
 	}
+	for (size_t i = 0; rc == RC_OK && i < n; i++)
+		ret[i] = lease_of(jobs[i], res);
+	pg_result_free(res);
 	buf_free(&tenants);
 	buf_free(&ids);
 	buf_free(&tokens);

@@ -49,9 +49,15 @@ enum rc queue_documents(struct pg *pg, const struct queue_job *const jobs[], siz
     struct queue_document ret[], struct err *e) MUST_CHECK;
 void queue_document_free(struct queue_document *d);
 
-/* Extend the leases of n jobs; those that were lost stay lost. */
+enum queue_lease {
+	QUEUE_HELD,
+	QUEUE_LOST,      /* to another worker */
+	QUEUE_CANCELLED, /* by an operator */
+};
+
+/* Extend the leases of n jobs; those that were lost stay lost, and ret[] says which they are. */
 enum rc queue_renew(struct pg *pg, const struct queue_job *const jobs[], size_t n,
-    int64_t lease_seconds, struct err *e) MUST_CHECK;
+    int64_t lease_seconds, enum queue_lease ret[], struct err *e) MUST_CHECK;
 
 /* What a call gave, kept raw (ARCHITECTURE, "The model's answer"). */
 struct queue_call {

@@ -130,6 +130,7 @@ static void test_fencing(void)
 	struct queue_result *results[] = { &result };
 	struct db_text before;
 	struct err e = { .code = "" };
+	enum queue_lease lease = QUEUE_HELD;
 	static const char row[] = "select jobs::text from jobs where id = $1::uuid";
 
 	start();
@@ -143,7 +144,8 @@ static void test_fencing(void)
 	CU_ASSERT(queue_finish(db_as(DB_WORKER), &cfg, results, 1, NULL) == RC_OK);
 	CU_ASSERT(!result.done && result.incident_action[0] == '\0');
 	CU_ASSERT(queue_hand_back(db_as(DB_WORKER), list, 1, NULL) == RC_OK);
-	CU_ASSERT(queue_renew(db_as(DB_WORKER), list, 1, 3600, NULL) == RC_OK);
+	CU_ASSERT(queue_renew(db_as(DB_WORKER), list, 1, 3600, &lease, NULL) == RC_OK);
+	CU_ASSERT(lease == QUEUE_LOST);
 	CU_ASSERT(queue_record_call(db_as(DB_WORKER), &old, &call, NULL) == RC_NOT_FOUND);
 	CU_ASSERT(queue_abandon(db_as(DB_WORKER), &old, "x", "y", NULL) == RC_NOT_FOUND);
 	CHECK_STR(db_value(row, old.id, NULL).text, before.text);
@@ -176,6 +178,7 @@ static void test_renew(void)
 {
 	struct queue_job jobs[3], none;
 	const struct queue_job *list[3] = { &jobs[0], &jobs[1], &jobs[2] };
+	enum queue_lease leases[3] = { QUEUE_LOST, QUEUE_HELD, QUEUE_LOST };
 	static const char left[] =
 	    "select extract(epoch from lease_until - clock_timestamp())::bigint"
 	    " from jobs where id = $1::uuid";
@@ -184,14 +187,15 @@ static void test_renew(void)
 	for (size_t i = 0; i < 3; i++)
 		jobs[i] = jobs_running(&cfg, tenant);
 	CU_ASSERT(release(&jobs[1], 0, false) == RC_OK);
-	CU_ASSERT(queue_renew(db_as(DB_WORKER), list, 3, 600, NULL) == RC_OK);
+	CU_ASSERT(queue_renew(db_as(DB_WORKER), list, 3, 600, leases, NULL) == RC_OK);
+	CU_ASSERT(leases[0] == QUEUE_HELD && leases[1] == QUEUE_LOST && leases[2] == QUEUE_HELD);
 	CU_ASSERT(db_number(left, jobs[0].id, NULL) > 590);
 	CU_ASSERT(db_number(left, jobs[2].id, NULL) > 590);
 	CHECK_STR(jobs_state(jobs[1].id).text, "QUEUED");
-	CU_ASSERT(queue_renew(db_as(DB_WORKER), list, 0, 600, NULL) == RC_OK);
+	CU_ASSERT(queue_renew(db_as(DB_WORKER), list, 0, 600, leases, NULL) == RC_OK);
 	/* A renewed lease is not claimed. */
 	jobs_expire(jobs[0].id);
-	CU_ASSERT(queue_renew(db_as(DB_WORKER), list, 1, 30, NULL) == RC_OK);
+	CU_ASSERT(queue_renew(db_as(DB_WORKER), list, 1, 30, leases, NULL) == RC_OK);
 	jobs_due(jobs[1].id);
 	CU_ASSERT(jobs_claim(&cfg, 1, &none) == 1 && strcmp(none.id, jobs[1].id) == 0);
 	jobs_reset();
@@ -270,11 +274,13 @@ static void test_renew_tenant_null(void)
 {
 	struct queue_job job;
 	const struct queue_job *list[1] = { &job };
+	enum queue_lease lease = QUEUE_LOST;
 
 	start();
 	job = jobs_running(&cfg, "null");
 	jobs_expire(job.id);
-	CU_ASSERT(queue_renew(db_as(DB_WORKER), list, 1, 600, NULL) == RC_OK);
+	CU_ASSERT(queue_renew(db_as(DB_WORKER), list, 1, 600, &lease, NULL) == RC_OK);
+	CU_ASSERT(lease == QUEUE_HELD);
 	CHECK_STR(db_value("select lease_until > clock_timestamp() from jobs where id = $1::uuid",
 		      job.id, NULL)
 		      .text,

@@ -426,10 +426,11 @@ static enum verdict run_keep(void *arg)
 	const struct queue_worker me = { .id = "torture", .host = "h", .config_hash = "c" };
 	const struct queue_job *job = &w->job;
 	char state[QUEUE_STATE_TEXT];
+	enum queue_lease lease;
 	enum rc rc = queue_heartbeat(w->pg, &me, NULL);
 
 	if (rc == RC_OK)
-		rc = queue_renew(w->pg, &job, 1, JOB_LEASE, NULL);
+		rc = queue_renew(w->pg, &job, 1, JOB_LEASE, &lease, NULL);
 	if (rc == RC_OK)
 		rc = queue_provider_report(w->pg, &w->cfg, job, "ok", -1, state, NULL);
 	if (rc == RC_OK)
