@@ -187,6 +187,7 @@ class Simulator:
 class Stack:
     """One stack of scripts/stack in a directory of its own, TEST_DIR/NAME."""
     prefix = ()  # of the command, where it is to run elsewhere
+    on_answer = None  # a function of method, target, headers sent and Answer
 
     def __init__(self, name="stack", **settings):
         self.dir = TEST_DIR / name
@@ -298,7 +299,8 @@ class Stack:
     # --- HTTP
 
     def request(self, method, path, body=None, headers=None, query=None, timeout=60):
-        """One request over TLS on a connection of its own."""
+        """One request over TLS on a connection of its own; its answer goes to on_answer as
+        well."""
         if query:
             path += "?" + urllib.parse.urlencode(query)
         connection = http.client.HTTPSConnection(
@@ -309,7 +311,10 @@ class Stack:
                 connection.request(method, path, body, headers or {})
             response = connection.getresponse()
             content = response.read()
-        return self.answer_of(response, content)
+        answer = self.answer_of(response, content)
+        if Stack.on_answer:
+            Stack.on_answer(method, path, headers or {}, answer)
+        return answer
 
     @staticmethod
     def answer_of(response, content):
