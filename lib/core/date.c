@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SECONDS_PER_DAY = 86400, DAYS_TO_1970 = 719162 }; /* from 0001-01-01 */
+enum { MIN_YEAR = 1900, SECONDS_PER_DAY = 86400, DAYS_TO_1970 = 719162 }; /* from 0001-01-01 */
 
 static bool is_leap(int year)
 {
@@ -48,7 +48,8 @@ bool date_parse(const char *text, int64_t *days)
 	year = number(text, 4);
 	month = number(text + 5, 2);
 	day = number(text + 8, 2);
-	if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
+	if (year < MIN_YEAR || month < 1 || month > 12 || day < 1 ||
+	    day > days_in_month(year, month))
 		return false;
 	*days = days_before_year(year) - DAYS_TO_1970 + day - 1;
 	for (int m = 1; m < month; m++)

@@ -7,7 +7,10 @@
 
 #define DATE_TEXT 11 /* "2026-01-17" and a NUL */
 
-/* A real date as YYYY-MM-DD, years 0001 to 9999, and nothing else; else *days is untouched. */
+/*
+ * A real date as YYYY-MM-DD, years 1900 to 9999, and nothing else; else *days is untouched.  The
+ * bounds keep months before and after within what the database writes in the same form.
+ */
 bool date_parse(const char *text, int64_t *days);
 
 /* The other way round, for days that date_parse() gives. */
