@@ -23,6 +23,7 @@ static const struct route routes[] = {
 	{ "POST", "/admin/session", NEED_ORIGIN, admin_session_post },
 	{ "DELETE", "/admin/session", NEED_ADMIN, admin_session_delete },
 	{ "GET", "/admin/system-health", NEED_ADMIN, admin_system_health_get },
+	{ "POST", "/admin/smoke/run", NEED_ADMIN | NEED_CHANGE, admin_smoke_run },
 	{ "GET", "/admin/tenants", NEED_ADMIN, admin_tenants_get },
 };
 

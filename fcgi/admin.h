@@ -21,6 +21,7 @@ route_fn admin_session_get;     /* admin_session.c */
 route_fn admin_session_post;
 route_fn admin_session_delete;
 route_fn admin_system_health_get; /* admin_system_health.c */
+route_fn admin_smoke_run;         /* admin_smoke.c */
 route_fn admin_tenants_get;       /* admin_tenants.c */
 
 /* The member "tenants": those that the principal can choose from. */

@@ -239,15 +239,6 @@ static void respond(struct upload *u, const struct job *job)
 	job_json(&w, job, u->accepted.duplicate);
 }
 
-/* After the request, so that one which the front door sends twice stays one job. */
-static void name_job(struct upload *u)
-{
-	const char *request_id = http_env(u->cx->rq, "REQUEST_ID");
-
-	if (request_id == NULL || !uuid_from_hex(request_id, u->job_id))
-		random_uuid(u->job_id);
-}
-
 enum rc upload_post(struct route_context *cx, struct err *e)
 {
 	struct upload u = { .fp = cx->app, .cx = cx };
@@ -257,7 +248,7 @@ enum rc upload_post(struct route_context *cx, struct err *e)
 
 	if (rc != RC_OK)
 		return rc;
-	name_job(&u);
+	http_request_uuid(cx->rq, u.job_id);
 	hub_enter(u.fp->hub, &w, u.job_id);
 	rc = accept_file(&u, e);
 	if (rc == RC_OK && u.accepted.duplicate) {

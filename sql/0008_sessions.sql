@@ -79,3 +79,69 @@ revoke execute on function session_secret(), session_find(uuid, bytea),
 grant execute on function session_secret(), session_find(uuid, bytea) to mizan_app, mizan_admin;
 grant execute on function session_open(uuid, bytea, integer, text, text), session_close(uuid, text, text),
     login_failed(text) to mizan_admin;
+
+-- --- The smoke run: a job like any other but for smoke, which keeps it out of budgets, metrics and
+-- incidents, and lets it through while the pilot is off.  Its document is the same each time.
+
+create function smoke_accept(p_tenant text, p_job uuid, p_sha256 bytea, p_filename text, p_content bytea,
+    p_trace_id text, p_actor text) returns void language plpgsql security definer
+set search_path = public, pg_temp as $$
+declare
+	document uuid;
+begin
+	insert into documents (tenant_id, sha256, media_type, bytes, filename, content)
+	values (p_tenant, p_sha256, 'application/pdf', length(p_content), p_filename, p_content)
+	on conflict (tenant_id, sha256) do nothing
+	returning id into document;
+	if document is null then
+		select id into strict document from documents where tenant_id = p_tenant and sha256 = p_sha256;
+	end if;
+	insert into jobs (tenant_id, id, document_id, trace_id, smoke)
+	values (p_tenant, p_job, document, p_trace_id, true)
+	on conflict do nothing; -- the front door sent the request again
+	if found then
+		insert into audit_log (tenant_id, actor, action, object)
+		values (p_tenant, p_actor, 'smoke.run', 'job ' || p_job);
+	end if;
+end $$;
+comment on function smoke_accept(text, uuid, bytea, text, bytea, text, text) is
+    'Takes the built-in invoice in as the job p_job, past every budget; the same call again changes nothing';
+
+-- A job that nobody waits for any more must not be paid for later.
+create function smoke_give_up(p_tenant text, p_job uuid, p_detail text) returns void language sql volatile
+security definer set search_path = public, pg_temp as $$
+	update jobs
+	   set state = 'CANCELLED', finished_at = clock_timestamp(), lease_token = null, lease_until = null,
+	       error_code = coalesce(error_code, 'smoke_timeout'), error_detail = coalesce(error_detail, p_detail)
+	 where tenant_id = p_tenant and id = p_job and smoke and state in ('QUEUED', 'RUNNING')
+$$;
+comment on function smoke_give_up(text, uuid, text) is 'Cancels a smoke run that has not ended; an earlier trouble stays its error';
+
+create function smoke_look(p_tenant text, p_job uuid, p_alive_seconds integer, out state text, out claimed boolean,
+    out queue_ms bigint, out running_ms bigint, out extraction_ms bigint, out audit_ms bigint, out store_ms bigint,
+    out outcome text, out stated numeric, out error_code text, out error_detail text, out due_in_ms bigint,
+    out workers bigint, out provider_state text, out provider_until text, out provider_in_ms bigint)
+returns record language sql volatile as $$
+	with clock as (select clock_timestamp() as now)
+	select j.state, j.started_at is not null,
+	       extract(epoch from coalesce(j.started_at, now) - j.created_at)::numeric * 1000,
+	       extract(epoch from coalesce(j.finished_at, now) - j.started_at)::numeric * 1000,
+	       i.extraction_ms, i.pipeline_total_ms - i.queue_ms - i.extraction_ms,
+	       extract(epoch from now - i.created_at)::numeric * 1000,
+	       i.outcome, round(i.stated, 2), j.error_code, j.error_detail,
+	       extract(epoch from j.run_at - now)::numeric * 1000,
+	       (select count(*) from worker_heartbeats
+	         where stopped_at is null and seen_at > now - make_interval(secs => p_alive_seconds)),
+	       p.state, rfc3339(p.blocked_until), extract(epoch from p.blocked_until - now)::numeric * 1000
+	  from jobs j cross join clock
+	  left join invoices i on i.tenant_id = j.tenant_id and i.job_id = j.id
+	  left join provider_state p on p.provider = 'openai' and p.state <> 'ok'
+	 where j.tenant_id = p_tenant and j.id = p_job
+$$;
+comment on function smoke_look(text, uuid, integer) is
+    'How far a smoke run has come, how long each part took, and what may hold it up: times in milliseconds, the provider''s state only while it refuses us';
+
+revoke execute on function smoke_accept(text, uuid, bytea, text, bytea, text, text), smoke_give_up(text, uuid, text)
+    from public;
+grant execute on function smoke_accept(text, uuid, bytea, text, bytea, text, text), smoke_give_up(text, uuid, text)
+    to mizan_admin;

@@ -49,3 +49,11 @@ const char *http_header(const struct http_request *rq, const char *name)
 	value = http_env(rq, bare);
 	return value != NULL && value[0] != '\0' ? value : NULL;
 }
+
+void http_request_uuid(const struct http_request *rq, char out[RANDOM_UUID_TEXT])
+{
+	const char *request_id = http_env(rq, "REQUEST_ID");
+
+	if (request_id == NULL || !uuid_from_hex(request_id, out))
+		random_uuid(out);
+}

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/random.h"
+
 struct http_request {
 	const char *method;      /* never NULL, likewise the rest unless it says so */
 	const char *path;        /* decoded by nginx, without the query */
@@ -30,5 +32,11 @@ const char *http_env(const struct http_request *rq, const char *name);
  * servers set to "" for want of the header: that reads as absent.
  */
 const char *http_header(const struct http_request *rq, const char *name);
+
+/*
+ * A UUID that is this request's own, and the same when the front door sends it again
+ * (REQUEST_ID), so that what it makes is made once.  Without a front door: a random one.
+ */
+void http_request_uuid(const struct http_request *rq, char out[RANDOM_UUID_TEXT]);
 
 #endif

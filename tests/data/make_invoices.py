@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Makes the sample invoices: tests/data/invoices/NAME.pdf (png, jpg, webp), what a reader finds in each
-(NAME.json, SPEC §5's extraction form), and what the audit must say of it (expected.json).
+(NAME.json, SPEC §5's extraction form), and what the audit must say of it (expected.json).  Without a
+folder also lib/ops/smoke_invoice.c, which has one of them compiled in.
 
     /usr/bin/python3 tests/data/make_invoices.py [folder]
 
@@ -21,10 +22,13 @@ from PIL import Image, ImageFilter
 
 import invoice_page
 import invoice_rules
+import smoke_page
 from invoice_rules import (AMOUNTS, HEAD, british_vat, confidence, german_vat, iban, money, plain, printed, tckn,
                            truth_field, vkn)
 
 HERE = pathlib.Path(__file__).resolve().parent
+SMOKE = "smoke.pdf"  # also the invoice of the smoke run, compiled in
+SMOKE_SOURCE = HERE.parents[1] / "lib" / "ops" / "smoke_invoice.c"
 MAX_BYTES = 60 * 1000
 TR_FOOTER = "{} izni kapsamında elektronik ortamda iletilmiştir. Örnek belge: kişi ve kurumlar hayalîdir."
 EN_FOOTER = "Sample document. Persons and companies are fictional."
@@ -425,6 +429,13 @@ def photo_en_exact():
         [Tax("VAT", net_of(lines), D(20))], "2026-05-07", accent="#6b2737", notes=["Terms: 30 days net."])
 
 
+def smoke():
+    lines = rows("Smoke run of the invoice pipeline | 1 | piece | 100.00", 20)
+    seller = Party("Mizan Smoke Run Ltd", british_vat("9990055"), ("1 Test Street", "London EC1A 0AA", "United Kingdom"))
+    return Invoice("en", "Invoice", "SMOKE-0001", "GBP", seller, CLIENT, "2026-01-15", lines,
+                   [Tax("VAT", net_of(lines), D(20))], "2026-02-14")
+
+
 def mismatch(severity, suspect=False):
     return {"outcome": "mismatch", "severity": severity,
             "suspect_reason": "OCR_LOCALE_SUSPECT" if suspect else None,
@@ -449,6 +460,7 @@ DOCUMENTS = {  # file: (invoice, what SPEC §6 must say, delta)
     "scan-exact.png": (scan_exact, good("exact"), 0),
     "photo-exact.jpg": (photo_exact, good("exact"), 0),
     "photo-en-exact.webp": (photo_en_exact, good("exact"), 0),
+    SMOKE: (smoke, good("exact"), 0),
     "unreadable.pdf": (None, good("failed"), None),
 }
 REFUSAL = {"refusal": "The page shows no legible text; it cannot be read as an invoice."}
@@ -501,7 +513,9 @@ def make(name, target, folder):
     else:
         invoice = build()
         truth = invoice.truth(name)
-        if name.endswith(".pdf"):
+        if name == SMOKE:
+            (target / name).write_bytes(smoke_page.pdf(invoice))
+        elif name.endswith(".pdf"):
             invoice_page.draw(target / name, invoice)
         else:
             draw_image(invoice, target / name, folder)
@@ -521,6 +535,8 @@ def main():
         expected = {name: make(name, target, folder) for name in DOCUMENTS}
     text = json.dumps(expected, indent=1) + "\n"
     (target.parent / "expected.json").write_text(text, encoding="utf-8")
+    if target == HERE / "invoices":
+        SMOKE_SOURCE.write_text(smoke_page.c_source((target / SMOKE).read_bytes()), encoding="utf-8")
 
 
 if __name__ == "__main__":

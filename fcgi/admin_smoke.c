@@ -1,0 +1,193 @@
+/*
+ * POST /admin/smoke/run: the built-in invoice through the whole pipeline, in the tenant that is
+ * named.  Requires an operator who may change things: a call to the provider is paid for.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "admin.h"
+#include "admin_scope.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "ops/smoke.h"
+#include "ops/smoke_invoice.h"
+#include "store/queue.h"
+
+/* The front door waits for READ_TIMEOUT, which is never less than 15 s. */
+enum { LOOK_MS = 50, LEAST_WAIT_MS = 10000, MOST_WAIT_MS = 60000 };
+
+struct smoke_run {
+	struct route_context *cx;
+	char tenant_id[TENANT_ID_SIZE], job_id[RANDOM_UUID_TEXT];
+	int64_t began, accept_ms, total_ms;
+	struct smoke_look look;
+	struct smoke_report report;
+};
+
+static enum rc accept_invoice(struct smoke_run *run, struct err *e)
+{
+	struct app *app = run->cx->app;
+	const struct smoke_job job = {
+		.tenant_id = run->tenant_id,
+		.job_id = run->job_id,
+		.trace_id = run->cx->rq->trace_id,
+		.actor = run->cx->principal.name,
+		.filename = "smoke.pdf",
+		.content = smoke_invoice,
+		.len = smoke_invoice_len,
+	};
+	struct pg *pg;
+	enum rc rc = pool_get(app->pool, &pg, e);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = smoke_accept(pg, &job, e);
+	run->accept_ms = clock_ms() - run->began;
+	if (rc == RC_OK && queue_announce(pg, NULL) != RC_OK)
+		log_warn("smoke.lost", "the job is not announced; the workers poll");
+	pool_put(app->pool, pg);
+	return rc;
+}
+
+static enum rc look(struct smoke_run *run, bool give_up, struct err *e)
+{
+	struct app *app = run->cx->app;
+	struct pg *pg;
+	enum rc rc = pool_get(app->pool, &pg, e);
+
+	if (rc != RC_OK)
+		return rc;
+	if (give_up)
+		rc = smoke_give_up(
+		    pg, run->tenant_id, run->job_id, "the smoke run waited no longer for it", e);
+	if (rc == RC_OK)
+		rc = smoke_look(
+		    pg, run->tenant_id, run->job_id, app->cfg.worker_alive_seconds, &run->look, e);
+	pool_put(app->pool, pg);
+	return rc;
+}
+
+static void pause_ms(int64_t ms)
+{
+	const struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	(void)nanosleep(&t, NULL);
+}
+
+/* Until the job has ended or there is no hope; a look that fails is only one look. */
+static enum rc wait_for_end(struct smoke_run *run, struct err *e)
+{
+	const struct app *app = run->cx->app;
+	int64_t wait = app->cfg.sync_wait_ms;
+	int64_t waited = 0;
+
+	wait = wait < LEAST_WAIT_MS ? LEAST_WAIT_MS : wait > MOST_WAIT_MS ? MOST_WAIT_MS : wait;
+	while (waited < wait) {
+		if (look(run, false, NULL) == RC_OK) {
+			if (smoke_ended(&run->look))
+				return RC_OK;
+			if (smoke_is_stuck(&run->look, waited, wait - waited))
+				break;
+		}
+		pause_ms(LOOK_MS);
+		waited = clock_ms() - run->began;
+	}
+	return look(run, true, e);
+}
+
+static const char *const stage_names[SMOKE_STAGES] = {
+	[SMOKE_ACCEPT] = "accept",
+	[SMOKE_QUEUE] = "queue",
+	[SMOKE_EXTRACT] = "extract",
+	[SMOKE_AUDIT] = "audit",
+	[SMOKE_STORE] = "store",
+};
+
+static const char *text_or_null(const char *text)
+{
+	return text[0] != '\0' ? text : NULL;
+}
+
+static void write_stage(struct json_writer *w, const char *name, const struct smoke_stage *s)
+{
+	static const char *const statuses[] = {
+		[SMOKE_OK] = "ok", [SMOKE_FAILED] = "failed", [SMOKE_NOT_REACHED] = "not_reached"
+	};
+
+	json_write_object(w, NULL);
+	json_write_text(w, "name", name);
+	json_write_text(w, "status", statuses[s->status]);
+	if (s->ms >= 0)
+		json_write_int(w, "ms", s->ms);
+	else
+		json_write_null(w, "ms");
+	json_write_text(w, "detail", text_or_null(s->detail));
+	json_write_object_end(w);
+}
+
+static void respond(const struct smoke_run *run)
+{
+	const struct smoke_report *r = &run->report;
+	struct json_writer w = http_json(run->cx->rs, 200);
+
+	json_write_object(&w, NULL);
+	json_write_text(&w, "status", r->failed < 0 ? "passed" : "failed");
+	json_write_text(&w, "tenant_id", run->tenant_id);
+	json_write_text(&w, "job_id", run->job_id);
+	json_write_text(&w, "trace_id", run->cx->rq->trace_id);
+	json_write_list(&w, "stages");
+	for (int i = 0; i < SMOKE_STAGES; i++)
+		write_stage(&w, stage_names[i], &r->stages[i]);
+	json_write_list_end(&w);
+	json_write_int(&w, "total_ms", run->total_ms);
+	json_write_text(&w, "outcome", text_or_null(run->look.outcome));
+	if (r->failed < 0) {
+		json_write_null(&w, "error");
+	} else {
+		const char *code = run->look.error_code;
+
+		json_write_object(&w, "error");
+		json_write_text(&w, "code", code[0] != '\0' ? code : "smoke_wrong_result");
+		json_write_text(&w, "detail", r->stages[r->failed].detail);
+		json_write_object_end(&w);
+	}
+	json_write_object_end(&w);
+}
+
+static void log_run(const struct smoke_run *run)
+{
+	int failed = run->report.failed;
+	const struct log_field fields[] = {
+		LOG_TEXT("trace_id", run->cx->rq->trace_id),
+		LOG_TEXT("principal", run->cx->principal.name),
+		LOG_TEXT("tenant_id", run->tenant_id),
+		LOG_TEXT("job_id", run->job_id),
+		LOG_TEXT("failed_stage", failed >= 0 ? stage_names[failed] : ""),
+		LOG_NUM("total_ms", run->total_ms),
+		{ 0 },
+	};
+
+	log_event(failed < 0 ? LOG_INFO_LEVEL : LOG_WARN_LEVEL, "smoke.run", fields, "%s",
+	    failed < 0 ? "passed" : run->report.stages[failed].detail);
+}
+
+enum rc admin_smoke_run(struct route_context *cx, struct err *e)
+{
+	struct smoke_run run = { .cx = cx, .began = clock_ms() };
+	enum rc rc = admin_tenant(cx, run.tenant_id, e);
+
+	if (rc != RC_OK)
+		return rc;
+	http_request_uuid(cx->rq, run.job_id);
+	rc = accept_invoice(&run, e);
+	if (rc == RC_OK)
+		rc = wait_for_end(&run, e);
+	if (rc != RC_OK)
+		return rc;
+	smoke_judge(&run.look, run.accept_ms, &run.report);
+	run.total_ms = clock_ms() - run.began;
+	log_run(&run);
+	respond(&run);
+	return RC_OK;
+}
