@@ -112,7 +112,7 @@ class Lists(JobsCase):
         """Jobs of one document in this tenant, most of them created at the same moments, newest first."""
         self.upload_done(self.stack.unique_pdf())
         self.stack.sql("insert into jobs (tenant_id, document_id, trace_id, state, created_at, finished_at)"
-                       " select tenant_id, document_id, 'many', 'CANCELLED', created_at - (i / 3 + 1) * interval '1 second',"
+                       " select tenant_id, document_id, 'many-of-them', 'CANCELLED', created_at - (i / 3 + 1) * interval '1 second',"
                        f" clock_timestamp() from jobs, generate_series(1, {n - 1}) i where tenant_id = '{self.tenant}'")
         return [row[0] for row in self.stack.sql(
             f"select id from jobs where tenant_id = '{self.tenant}' order by created_at desc, id desc")]
@@ -172,7 +172,7 @@ class Lists(JobsCase):
     def test_rare_text_among_many(self):
         """Looked for piece by piece: each page costs the same, and the hit comes in the end."""
         self.many(4500)
-        rare = self.stack.value(f"update jobs set trace_id = 'rare' where id = (select id from jobs where tenant_id ="
+        rare = self.stack.value(f"update jobs set trace_id = 'rare-one' where id = (select id from jobs where tenant_id ="
                                 f" '{self.tenant}' order by created_at, id limit 1) returning id")
         pages = self.pages(q="rare")
         self.assertEqual([[], [], [rare]], pages)
@@ -454,7 +454,7 @@ class Bulk(JobsCase):
         with self.provider_blocked():
             self.accept(self.stack.unique_pdf())
             self.stack.sql("insert into jobs (tenant_id, document_id, trace_id, created_at) select tenant_id, document_id,"
-                           " 'many', created_at + i * interval '1 ms' from jobs, generate_series(1, 520) i"
+                           " 'many-of-them', created_at + i * interval '1 ms' from jobs, generate_series(1, 520) i"
                            f" where tenant_id = '{self.tenant}'")
             oldest = {row[0] for row in self.stack.sql(
                 f"select id from jobs where tenant_id = '{self.tenant}' order by created_at limit 500")}
