@@ -22,7 +22,7 @@ VOLATILE = (
     (r"(?m)^date: .*$", "DATE"),
     (r"git:[0-9a-f]+", "BUILD"),
     (r"(?m)(?<=sha256:)[0-9a-f]{16}|^[0-9a-f]{16}$", "HASH"),
-    (r'(_ms"|"depth"|"workers"|"schema_version"): ?\d+', r"\1: N"),
+    (r'(_ms"|"ms"|"depth"|"workers"|"schema_version"): ?\d+', r"\1: N"),
     (r'("current"|"remaining"): ?\d+', r"\1: N"),  # readiness may be a second old
     (r'("last_incident_at"): ?(null|"TIME")', r"\1: T"),
     (r"(?m)^retry-after: \d+$", "retry-after: N"),
