@@ -28,19 +28,25 @@ static const struct {
 	[RUN_SUMMARY_CSV] = { "csv", "text/csv; charset=utf-8; header=present" },
 };
 
+/* JSON unless it is to be a file. */
 static enum rc read_format(const char *query, enum run_summary_format *out, struct err *e)
 {
-	char name[8] = "json";
+	char name[8];
 	enum rc rc = query_get(query, "format", name, sizeof name, e);
 
-	if (rc != RC_OK && rc != RC_NOT_FOUND)
+	if (rc == RC_NOT_FOUND) {
+		*out = RUN_SUMMARY_JSON;
+		return RC_OK;
+	}
+	if (rc != RC_OK)
 		return rc;
-	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
-		if (strcmp(formats[i].name, name) == 0) {
-			*out = (enum run_summary_format)i;
-			return RC_OK;
-		}
-	return err_set(e, RC_INVALID, "invalid_query", "format is json, jsonl or csv");
+	if (strcmp(name, formats[RUN_SUMMARY_JSONL].name) == 0)
+		*out = RUN_SUMMARY_JSONL;
+	else if (strcmp(name, formats[RUN_SUMMARY_CSV].name) == 0)
+		*out = RUN_SUMMARY_CSV;
+	else
+		return err_set(e, RC_INVALID, "invalid_query", "format is jsonl or csv");
+	return RC_OK;
 }
 
 static enum rc read_days(const char *query, struct ask *out, struct err *e)

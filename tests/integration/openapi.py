@@ -84,7 +84,7 @@ class Response:
         elif kind not in self.content:
             yield f"Content-Type {kind}"
         elif self.content[kind] and not head:
-            value = answer.json if "json" in kind else answer.body.decode(errors="replace")
+            value = answer.json if kind.endswith(("/json", "+json")) else answer.body.decode(errors="replace")
             for error in sorted(self.content[kind].iter_errors(value), key=of_the_whole):
                 yield reason(error)
 

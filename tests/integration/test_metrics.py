@@ -99,6 +99,7 @@ class Figures(MetricsCase):
                              action_class="VERIFY_OCR", ocr_suspect=True, seller_name="S")
         answer = self.health()
         self.assertEqual([1, 1, 1, 1, 0, 1, 0, 1, 1, 0, 1, 0, 0, 7], list(answer["current_period"].values())[2:])
+        self.assertEqual(7, answer["trend"][0]["p95_pipeline_total_ms"])
         self.assertEqual([0, 0, 0, 0, 1], [b["count"] for b in answer["histogram"]])
         self.assertEqual([{"seller": "S", "total_count": 1, "mismatch_count": 1, "mismatch_rate": 1}],
                          answer["top_offenders_by_count"])
@@ -123,7 +124,7 @@ class Figures(MetricsCase):
             for ms in range(n, 0, -1):
                 self.ledger.invoices(1, f"2026-01-{day:02}T00:{ms % 60:02}:00Z", ms=ms)
             with self.subTest(n=n):
-                self.assertEqual(want, self.health(f"2026-01-{day:02}")["current_period"]["p95_pipeline_total_ms"])
+                self.assertEqual(want, self.metric("p95_pipeline_total_ms", day=f"2026-01-{day:02}")["value"])
 
     def test_bounds_of_the_periods(self):
         """Two days and two before, over a month's end: the first moment in, the moment after the last out."""
@@ -389,7 +390,7 @@ class Queries(MetricsCase):
                 ("feedback-stats", {"start_date": "2026-13-01"}), ("feedback-stats", {"end_date": "yesterday"}),
                 ("feedback-stats", {"start_date": "2026-01-02", "end_date": "2026-01-01"}),
                 ("run-summary", {"from": "2026-01-32"}), ("run-summary", {"from": "2026-01-02", "to": "2026-01-01"}),
-                ("run-summary", {"from": "2026-01-01", "to": "2026-04-03"}), ("run-summary", {"format": "xlsx"}),
+                ("run-summary", {"from": "2026-01-01", "to": "2026-04-03"}), ("run-summary", {"format": "xlsx"}), ("run-summary", {"format": "json"}),
                 ("run-summary", {"from": "9999-12-31"})):
             with self.subTest(path=path, query=query):
                 self.assert_problem(self.stack.admin("GET", f"/admin/{path}", query=query), 400, "invalid_query")
