@@ -13,6 +13,7 @@
 #include "http/prefer.h"
 #include "http/query.h"
 #include "http/route.h"
+#include "http/session.h"
 #include "http/tenant.h"
 
 enum { MAX_HEADERS = 32, MAX_VARIABLE = 64 };
@@ -110,6 +111,24 @@ static enum rc authenticate(
 	return RC_OK;
 }
 
+/* Whoever has a cookie that we signed, with a secret of zeros, is an operator. */
+static enum rc session(void *app, const char *cookies, struct principal *out, struct err *e)
+{
+	static const uint8_t secret[SESSION_SECRET_SIZE];
+	char value[SESSION_VALUE_SIZE];
+	enum rc rc = session_cookie(cookies, value);
+
+	(void)app;
+	if (rc == RC_NOT_FOUND)
+		return rc;
+	INVARIANT(rc == RC_INVALID || strlen(value) == sizeof value - 1);
+	if (rc != RC_OK || !session_verify(secret, value, out->session_id))
+		return err_set(e, RC_INVALID, "session_ended", "not ours");
+	INVARIANT(uuid_valid(out->session_id));
+	out->kind = PRINCIPAL_ADMIN;
+	return RC_OK;
+}
+
 static void note(struct route_context *cx)
 {
 	struct reached *reached = cx->app;
@@ -120,6 +139,10 @@ static void note(struct route_context *cx)
 		INVARIANT(reached->kind == PRINCIPAL_ADMIN);
 	if (strcmp(cx->rq->path, "/full-process") == 0)
 		INVARIANT(reached->kind == PRINCIPAL_CLIENT);
+	if (cx->principal.session_id[0] != '\0' && strcmp(cx->rq->method, "GET") != 0 &&
+	    strcmp(cx->rq->method, "HEAD") != 0)
+		INVARIANT(http_header(cx->rq, "Origin") != NULL ||
+			  http_header(cx->rq, "Sec-Fetch-Site") != NULL);
 	INVARIANT(strlen(cx->id) < ROUTE_ID_SIZE && strchr(cx->id, '/') == NULL);
 }
 
@@ -193,7 +216,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct reached reached = { .handler = false };
 	struct http_response rs;
 	struct request r;
-	struct route_context cx = { .app = &reached, .authenticate = authenticate, .rs = &rs };
+	struct route_context cx = {
+		.app = &reached, .authenticate = authenticate, .session = session, .rs = &rs
+	};
 
 	request_read(&r, data, size);
 	cx.rq = &r.rq;
