@@ -187,12 +187,12 @@ begin
 		select count(*) filter (where state = 'FAILED') as failed, count(*) filter (where state = 'SKIPPED') as skipped,
 		       count(*) filter (where state = 'CANCELLED') as cancelled,
 		       count(*) filter (where state = 'FAILED' and finished_token is not null) as failed_invoices
-		  from jobs where state in ('FAILED', 'SKIPPED', 'CANCELLED') and finished_at > v_since
+		  from jobs where state in ('FAILED', 'SKIPPED', 'CANCELLED') and finished_at > v_since and not smoke
 		   and (p_tenant is null or tenant_id = p_tenant)
 	), invoiced as (
 		select count(*) as n from (
 			select from tenant cross join lateral (
-				select from invoices where tenant_id = tenant.id and created_at > v_since limit p_most) i
+				select from invoices where tenant_id = tenant.id and not smoke and created_at > v_since limit p_most) i
 			 limit p_most) i
 	)
 	select json_build_object('queued', q.n, 'due', q.due, 'running', r.n, 'stuck', q.stuck + r.stuck,
@@ -202,7 +202,7 @@ begin
 	return v_answer;
 end $$;
 comment on function job_counts(text, integer, integer) is
-    'How many jobs are in which state: queued, due, running and stuck now, the others within 24 h. Of those that succeeded p_most are counted at the most';
+    'How many jobs are in which state: queued, due, running and stuck now, the others within 24 h and without smoke runs. Of those that succeeded p_most are counted at the most';
 
 create type job_change as (
 	job_id uuid,
