@@ -16,8 +16,6 @@
 
 enum { MAX_BODY = 32 << 10, MAX_IDS = 500, MAX_IDS_TEXT = MAX_IDS * 37 + 2 };
 
-static const char *const events[] = { [JOB_CANCEL] = "job.cancelled", [JOB_RETRY] = "job.retried" };
-
 /* The audit log has each job; this is for who reads the process's own. */
 static void log_change(const struct route_context *cx, enum job_verb verb, const char *what)
 {
@@ -27,7 +25,8 @@ static void log_change(const struct route_context *cx, enum job_verb verb, const
 		{ 0 },
 	};
 
-	log_event(LOG_INFO_LEVEL, events[verb], fields, "%s", what);
+	log_event(LOG_INFO_LEVEL, verb == JOB_CANCEL ? "job.cancelled" : "job.retried", fields,
+	    "%s", what);
 }
 
 static enum rc change_one(struct route_context *cx, enum job_verb verb, struct err *e)

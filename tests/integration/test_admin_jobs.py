@@ -225,6 +225,7 @@ class Counts(JobsCase):
             job_id = self.accept(self.stack.unique_pdf())
             self.stack.sql(f"update jobs set run_at = run_at + interval '1 hour' where id = '{job_id}'")
             self.assertEqual({"queued": 1}, self.counts())
+            self.done("cancel", job_id)
 
 
 class Stuck(JobsCase):

@@ -105,7 +105,7 @@ class Tables(unittest.TestCase):
         text = "".join(p.read_text() for p in sorted((ROOT / "fcgi").glob("*.c")))
         events = set(re.findall(r'log_(?:info|warn|error)\(\s*"([a-z.]+)"', text))
         events |= set(re.findall(r'(?:log_event|work_log)\([^;]*?"([a-z]+\.[a-z]+|stop|database)"', text))
-        events |= {"ready.no", "upload.accepted", "upload.duplicate", "job.failed", "access", "supervisor"}
+        events |= {"ready.no", "upload.accepted", "upload.duplicate", "job.failed", "job.retried", "access", "supervisor"}
         self.assertGreater(len(events), 25)
         self.assertEqual(events, table_names(OPERATIONS, "### Events"))
 
