@@ -1,11 +1,12 @@
 """docs/openapi.yaml by itself, against the code, and every example of it sent to a stack."""
+import json
 import re
 import unittest
 
 import jsonschema
 
 import openapi
-from harness import ROOT
+from harness import ROOT, StackCase, fresh_tenant, multipart
 from test_docs import answered_codes, nginx_codes, source
 
 DOCUMENT = openapi.load()
@@ -134,7 +135,11 @@ class Complete(unittest.TestCase):
     def test_every_code(self):
         described = set().union(*(problem_codes(response) for _, _, operation, _ in operations(WHOLE)
                                   for response in operation["responses"].values()))
-        self.assertLessEqual(answered_codes() | nginx_codes(), described)
+        answered = answered_codes() | nginx_codes()
+        self.assertLessEqual(answered, described)
+        sql = "".join(path.read_text() for path in ROOT.glob("sql/*.sql"))
+        for name in described - answered:
+            self.assertIn(f"'{name}'", sql)
 
     def test_each_code_is_explained_where_it_is_listed(self):
         for method, path, operation, _ in operations(WHOLE):
@@ -142,6 +147,110 @@ class Complete(unittest.TestCase):
                 with self.subTest(operation=f"{method} {path}", status=status):
                     explained = set(re.findall(r"`([a-z_]+)`", response["description"]))
                     self.assertLessEqual(problem_codes(response), explained)
+
+
+class Examples(StackCase):
+    """Each example that a request can be made of, on a stack where what it names exists."""
+    NOT_ALONE = {"from": "to", "to": "from"}  # they name days of long ago
+    NO_EXAMPLE = {"cursor"}  # only our own fit
+
+    def incident(self, *statuses):
+        """The path's id of a new incident that was brought to the last of these."""
+        done = self.upload_done(self.stack.unique_pdf("mismatch-s1"))
+        path = f"/admin/incidents/{done['incident']['id']}"
+        for status in statuses:
+            self.assertEqual(200, self.stack.admin("PATCH", path, {"status": status}).status)
+        return {"id": done["incident"]["id"]}
+
+    def job(self, status="SUCCEEDED"):
+        done = self.upload_done(self.stack.unique_pdf())
+        finished = "null" if status == "QUEUED" else "now()"
+        self.stack.sql(f"update jobs set state = '{status}', finished_at = {finished},"
+                       f" run_at = now() + interval '1 hour' where id = '{done['job_id']}'")
+        return {"id": done["job_id"]}
+
+    def form(self):
+        document = self.stack.unique_pdf()
+        return dict(zip(("form", "kind"), multipart(document.content, document.filename)))
+
+    def given(self, operation, body):
+        """What the request needs to be there: values for its path, and its body where that must
+        name something of this stack."""
+        before = {
+            "changeIncident": lambda: self.incident(*{"OPEN": ["RESOLVED"]}.get(body and body["status"], [])),
+            "giveFeedback": lambda: self.incident("RESOLVED"),
+            "cancelJob": lambda: self.job("QUEUED"),
+            "cancelJobs": lambda: {"body": {"ids": [self.job("QUEUED")["id"]]} if "ids" in body else body},
+            "retryJob": lambda: self.job("FAILED"),
+            "retryJobs": lambda: {"body": {"ids": [self.job("FAILED")["id"]]} if "ids" in body else body},
+            "logIn": lambda: {"body": {"key": self.stack.admin_key}},
+            "uploadInvoice": self.form,
+            "uploadAsOperator": self.form,
+        }
+        if operation["operationId"] in before:
+            return before[operation["operationId"]]()
+        kind = re.match(r"(get|list)(Job|Incident)", operation["operationId"])
+        return {} if not kind else self.job() if kind[2] == "Job" else self.incident()
+
+    def send(self, method, path, operation, parameters, body):
+        """parameters: {"query": {...}, "header": {...}}"""
+        given = self.given(operation, body)
+        wanted = [name for wish in operation.get("security", DOCUMENT["security"]) for name in wish]
+        headers = dict(parameters.get("header", {}))
+        query = dict(parameters.get("query", {}))
+        if "clientKey" in wanted:
+            headers["X-API-Key"] = self.stack.api_key
+        elif "adminKey" in wanted:
+            headers["X-Admin-Key"] = self.stack.admin_key
+        if "form" in given:
+            headers["Content-Type"] = given["kind"]
+            query.setdefault("tenant_id", fresh_tenant("example"))
+        elif body is not None:
+            headers["Content-Type"] = "application/json"
+        sent = given.get("form") or (None if body is None else json.dumps(given.get("body", body)))
+        return self.stack.request(method, path.replace("{id}", given.get("id", "")), sent, headers, query)
+
+    def choices(self, operation, parameters):
+        """(name, parameters, body) of each request to make: with nothing that can be left out, with
+        each example of each parameter, and with each of the body."""
+        bodies = [value for media in operation.get("requestBody", {}).get("content", {}).values()
+                  for value in values_of(media)] or [None]
+        for i, body in enumerate(bodies):
+            yield f"body {i}", {}, body
+        named = {p["name"]: p for p in parameters if p["in"] != "path"}
+        for name, parameter in named.items():
+            values = list(values_of(parameter))
+            self.assertTrue(values or name in self.NO_EXAMPLE, name)
+            for value in values:
+                chosen = {parameter["in"]: {name: value}}
+                if name in self.NOT_ALONE:
+                    other = named[self.NOT_ALONE[name]]
+                    chosen["query"][other["name"]] = next(values_of(other))
+                yield f"{name}={value}", self.as_text(chosen), bodies[0]
+
+    @staticmethod
+    def as_text(chosen):
+        return {place: {name: value if isinstance(value, str) else json.dumps(value)
+                        for name, value in values.items()} for place, values in chosen.items()}
+
+    def test_every_example(self):
+        sent = 0
+        for method, path, operation, parameters in operations(WHOLE):
+            for name, chosen, body in self.choices(operation, parameters):
+                with self.subTest(operation=operation["operationId"], example=name):
+                    answer = self.send(method, path, operation, chosen, body)
+                    self.assertLess(answer.status, 300, answer)
+                    self.assertIn(str(answer.status), operation["responses"], answer)
+                    sent += 1
+        self.assertGreater(sent, 60)
+
+    def test_what_is_served_is_this_file(self):
+        answer = self.stack.request("GET", "/openapi.yaml")
+        self.assertEqual(openapi.FILE.read_bytes(), answer.body)
+        self.assertEqual("application/yaml", answer.headers["Content-Type"])
+        self.assertEqual(b"", self.stack.request("HEAD", "/openapi.yaml").body)
+        for method in ("POST", "PUT", "DELETE"):
+            self.assert_problem(self.stack.request(method, "/openapi.yaml"), 405, "method_not_allowed")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,181 @@
+"""The operators' pages in a browser: getting in and out, two languages, a phone, and who cannot see."""
+import json
+import subprocess
+import unittest
+import uuid
+
+from harness import TEST_DIR
+from operator_browser import PAGES, BrowserCase
+
+from browser import PHONE  # on operator_browser's path
+
+AXE = "4.10.3"
+SERIOUS = ("serious", "critical")
+
+
+class GettingIn(BrowserCase):
+    def test_wrong_key(self):
+        self.browser.expected.append("status of 401")
+        self.browser.open("/admin/incidents")
+        self.browser.sign_in("mz_nobody")
+        error = self.browser.wait(lambda: self.browser.text("#login-error"), "what is wrong")
+        self.assertNotIn("mz_nobody", error)
+        self.assertEqual("login-key", self.browser.script("return document.activeElement.id"))
+        self.assertEqual([], self.browser.all(".mz-header"))
+
+    def test_in_and_out(self):
+        name, key = self.make_operator()
+        self.sign_in("/admin/pilot", key)
+        self.assertTrue(self.browser.driver.current_url.endswith("/admin/pilot"))
+        self.assertIn(name, self.browser.text(".mz-who"))
+        self.assertNothingHolds(key)
+        self.browser.click(".mz-header button", "Sign out")
+        self.browser.find("#login-key")
+        self.browser.open("/admin/jobs")
+        self.browser.find("#login-key")
+
+    def assertNothingHolds(self, key):
+        """No script can read the key nor the session."""
+        seen = self.browser.script(
+            "return [document.documentElement.outerHTML, document.cookie, location.href,"
+            " JSON.stringify({...localStorage}), JSON.stringify({...sessionStorage})].join('\\n')")
+        self.assertNotIn(key, seen)
+        self.assertNotIn("__Host-mizan_session", seen)
+        cookie, = self.browser.driver.get_cookies()
+        self.assertEqual((True, True, "Strict", "/"),
+                         (cookie["httpOnly"], cookie["secure"], cookie["sameSite"], cookie["path"]))
+
+    def test_a_session_that_is_over(self):
+        self.browser.expected.append("status of 401")
+        name, key = self.stack.make_key(None, "operator")
+        self.sign_in("/admin/config", key)
+        self.stack.revoke_key(name)
+        self.browser.click("nav a[href='/admin/jobs']")
+        self.browser.find("#login-key")
+        self.assertTrue(self.browser.text(".mz-notice"))
+        self.browser.sign_in(self.stack.admin_key)
+        self.browser.find(".mz-header")
+        self.assertTrue(self.browser.driver.current_url.endswith("/admin/jobs"))
+
+    def test_a_viewer_is_told(self):
+        _, key = self.make_operator("viewer")
+        self.sign_in("/admin/pilot", key)
+        self.assertIn("read only", self.browser.text(".mz-who").lower())
+
+
+class Language(BrowserCase):
+    def lang(self):
+        return self.browser.script("return document.documentElement.lang")
+
+    def test_of_the_browser(self):
+        self.browser.open("/admin")
+        self.assertEqual("en", self.lang())
+
+    def test_switched_and_remembered(self):
+        self.sign_in("/admin/jobs")
+        english = self.browser.text("h1")
+        self.browser.click(".mz-language button[lang=tr]")
+        self.browser.wait(lambda: self.lang() == "tr", "Turkish")
+        turkish = self.browser.text("h1")
+        self.assertNotEqual(english, turkish)
+        self.browser.open("/admin/jobs")
+        self.assertEqual(("tr", turkish), (self.lang(), self.browser.text("h1")))
+
+
+class Turkish(BrowserCase):
+    language = "tr"
+
+    def test_of_the_browser(self):
+        self.browser.open("/admin")
+        self.assertEqual("tr", self.browser.script("return document.documentElement.lang"))
+        self.assertIn("Giriş", self.browser.text("main"))
+
+
+class Pages(BrowserCase):
+    """Each page: whole, as wide as its window, and sound to those who hear it."""
+
+    def paths(self):
+        """Every page, an incident's and a job's among them."""
+        done = self.upload_done(self.stack.unique_pdf("mismatch-s1"))
+        return [*(f"/admin/{name}" for name in PAGES),
+                f"/admin/incidents/{done['incident']['id']}", f"/admin/jobs/{done['job_id']}"]
+
+    def walk(self, check):
+        """Through all pages, each looked at by check()."""
+        self.sign_in()
+        for path in self.paths():
+            with self.subTest(page=path.removesuffix("/"), language=self.language):
+                self.browser.open(path)
+                check()
+                self.assertEqual([], self.browser.complaints())
+
+    def test_on_a_desk(self):
+        def whole():
+            self.assertTrue(self.browser.all("nav a[aria-current=page]"))
+            self.assertEqual(1, len(self.browser.all("h1")))
+            self.assertIn(self.browser.text("h1"), self.browser.driver.title)
+            self.assertEqual([], self.browser.all("main [role=alert]"))
+            self.assertLessEqual(self.browser.overflow(), 0)
+        self.walk(whole)
+
+    def test_on_a_phone(self):
+        self.browser.resize(PHONE)
+        self.addCleanup(self.browser.resize, self.width)
+        self.walk(lambda: self.assertLessEqual(self.browser.overflow(), 0))
+
+    def test_menu_of_a_phone(self):
+        self.browser.resize(PHONE)
+        self.addCleanup(self.browser.resize, self.width)
+        self.sign_in()
+        self.assertEqual([], self.browser.all("nav a"))
+        self.browser.click(".mz-menu")
+        self.browser.click("nav a[href='/admin/jobs']")
+        self.browser.wait(lambda: self.browser.driver.current_url.endswith("/admin/jobs"), "the jobs")
+        self.browser.settle()
+        self.assertEqual([], self.browser.all("nav a"))
+
+    def test_nothing_there(self):
+        self.browser.expected.append("status of 404")
+        self.sign_in(f"/admin/jobs/{uuid.uuid4()}")
+        self.assertTrue(self.browser.find("main a[href='/admin/system-health']"))
+
+    def test_axe(self):
+        axe = self.axe()
+        self.browser.open("/admin")
+        self.assertEqual([], self.findings(axe))
+        self.walk(lambda: self.assertEqual([], self.findings(axe)))
+
+    @staticmethod
+    def axe():
+        """The text of axe-core, which is fetched for this alone."""
+        home = TEST_DIR / "npm"
+        script = home / "node_modules" / "axe-core" / "axe.min.js"
+        package = script.with_name("package.json")
+        if not package.exists() or json.loads(package.read_text())["version"] != AXE:
+            try:
+                done = subprocess.run(
+                    ["npm", "install", "--prefix", str(home), "--no-save", "--no-audit", "--no-fund",
+                     "--ignore-scripts", f"axe-core@{AXE}"], text=True, capture_output=True, check=False, timeout=120)
+            except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+                raise unittest.SkipTest(f"axe-core is not there: {error}") from error
+            if done.returncode != 0:
+                raise unittest.SkipTest(f"axe-core cannot be fetched: {done.stderr[-300:]}")
+        return script.read_text()
+
+    def findings(self, axe):
+        """What it calls serious or critical, each in one line."""
+        self.browser.script(axe)
+        report = self.browser.driver.execute_async_script(
+            "const done = arguments[arguments.length - 1];"
+            "axe.run(document, {resultTypes: ['violations']}).then((r) => done(r.violations), (e) => done(String(e)))")
+        self.assertIsInstance(report, list, report)
+        return [f"{found['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+                for found in report if found["impact"] in SERIOUS for node in found["nodes"]]
+
+
+class TurkishPages(Pages):
+    language = "tr"
+
+
+if __name__ == "__main__":
+    unittest.main()
