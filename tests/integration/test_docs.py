@@ -137,7 +137,7 @@ class Commands(StackCase):
         self.stack.reset_pilot()
         tables = ("idempotency_keys", "provider_calls", "invoices", "incidents", "jobs", "documents")
         self.stack.sql("".join(f"delete from {t} where tenant_id = 'acme';" for t in tables)
-                       + "delete from api_keys where name in ('acme', 'acme-erp', 'dashboard');"
+                       + "delete from api_keys where name in ('acme', 'acme-erp', 'ayse', 'dashboard');"
                        "update pilot_switch set reason = '', changed_by = 'migration'")
 
     def outputs(self, blocks):

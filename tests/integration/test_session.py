@@ -2,7 +2,7 @@
 import re
 import uuid
 
-from harness import StackCase, wait_for
+from harness import StackCase, multipart, wait_for
 
 COOKIE = "__Host-mizan_session"
 LOGIN_MEMBERS = {"name", "role", "tenant_id", "expires_at", "tenants", "pilot_tenant_id", "environment",
@@ -179,6 +179,24 @@ class Login(SessionCase):
             self.assertEqual((200, name), (answer.status, answer.json["changed_by"]))
         self.assertEqual(["session.opened", "pilot.set", "pilot.set"], [row[0] for row in self.audited(name)])
 
+    def test_names(self):
+        """Whatever people are called; not what the audit log calls Mizan's own parts."""
+        def create(name):
+            return self.stack.api_key_script("create", "--name", name, "--role", "operator", "--all-tenants")
+        for stem in ("Ayşe Yılmaz ", "Ünal-", "Ольга "):
+            name = stem + uuid.uuid4().hex[:8]
+            with self.subTest(name=name):
+                made = create(name)
+                self.assertEqual(0, made.returncode, made.stdout)
+                answer = self.browser.log_in(made.stdout.split()[-1])
+                self.assertEqual((200, name), (answer.status, answer.json["name"]))
+                self.assertEqual(["session.opened"], [row[0] for row in self.audited(name)])
+                self.stack.revoke_key(name)
+                self.assert_ended()
+        for name in ("", " a", "a ", "-a", "a\nb", "a'b", "a\u202eb", "<b>", "ş" * 32, "admin", "env", "worker"):
+            with self.subTest(name=name):
+                self.assertNotEqual(0, create(name).returncode)
+
     def test_old_rows_go(self):
         old = str(uuid.uuid4())
         self.stack.sql("insert into sessions (id, key_sha256, expires_at) values"
@@ -332,6 +350,23 @@ class Guards(SessionCase):
         self.logged_in("admin")
         answer = self.browser.get(f"/jobs/{uuid.uuid4()}")
         self.assert_problem(answer, 401, "missing_api_key")
+
+    def test_upload(self):
+        """The other endpoint knows sessions, too."""
+        name = self.logged_in()
+        document = self.stack.unique_pdf()
+        body, kind = multipart(document.content)
+        headers = {"Content-Type": kind, "Cookie": f"{COOKIE}={self.browser.value}"}
+
+        def upload(**origin):
+            return self.stack.request("POST", "/admin/upload", body, headers | origin, {"tenant_id": self.tenant})
+        self.assert_problem(upload(), 403, "foreign_origin")
+        self.assert_problem(upload(Origin="https://evil.example"), 403, "foreign_origin")
+        self.assertEqual(0, self.stack.value(f"select count(*) from jobs where tenant_id = '{self.tenant}'"))
+        answer = upload(Origin=f"https://{self.browser.host}")
+        self.assertEqual((200, "exact"), (answer.status, answer.json["audit"]["outcome"]))
+        self.stack.revoke_key(name)
+        self.assert_ended(upload(Origin=f"https://{self.browser.host}"))
 
     def test_logging_out_with_a_key(self):
         self.assertEqual(204, self.stack.admin("DELETE", "/admin/session").status)
