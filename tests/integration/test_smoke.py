@@ -2,7 +2,7 @@
 import threading
 import uuid
 
-from harness import DATA, PILOT, Document, StackCase, extraction
+from harness import DATA, PILOT, Document, StackCase, extraction, wait_for
 
 SMOKE = Document((DATA / "smoke.pdf").read_bytes(), "smoke.pdf")
 STAGES = ["accept", "queue", "extract", "audit", "store"]
@@ -196,6 +196,22 @@ class Fails(SmokeCase):
         detail, report = self.failed("audit")
         self.assertEqual("the outcome is mismatch; the invoice adds up exactly", detail)
         self.assertEqual(("mismatch", "smoke_wrong_result"), (report["outcome"], report["error"]["code"]))
+
+    def test_too_many_at_once(self):
+        """The endpoint's threads are for others, too."""
+        self.sim.delay(2000)
+        reports = []
+        threads = [threading.Thread(target=lambda: reports.append(self.run_smoke().json)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: self.sim.stats()["in_flight"] == 4, what="four runs under way")
+        self.assert_problem(self.run_smoke(), 409, "smoke_busy")
+        for thread in threads:
+            thread.join()
+        self.assertEqual(["passed"] * 4, [r["status"] for r in reports], reports)
+        self.sim.delay(0)
+        self.passed()
+        self.assertEqual(5, self.stack.value(f"select count(*) from jobs where tenant_id = '{self.tenant}'"))
 
     def test_foreign_page(self):
         answer = self.run_smoke(headers={"Origin": "https://evil.example"})
