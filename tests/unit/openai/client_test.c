@@ -266,6 +266,34 @@ static void cancelled_calls_are_silent(void)
 	openai_client_free(NULL);
 }
 
+/* Of several the one that is meant, under way or ended and not yet taken. */
+static void one_call_is_cancelled(void)
+{
+	struct openai_client *c;
+	struct openai_done done;
+	struct server s;
+	int users[3];
+
+	CU_ASSERT_FATAL(server_start(&s));
+	c = client_for(s.port, "close");
+	for (int i = 0; i < 3; i++)
+		submit(c, "{}", &users[i]);
+	openai_client_cancel(c, &users[1]);
+	CU_ASSERT_EQUAL(openai_client_in_flight(c), 2);
+	done = await(c);
+	openai_raw_clear(&done.raw);
+	openai_client_cancel(c, &users[1]); /* again: there is none */
+	openai_client_cancel(c, done.user == &users[0] ? &users[2] : &users[0]);
+	CU_ASSERT_EQUAL(openai_client_in_flight(c), 0);
+	CU_ASSERT_FALSE(openai_client_next(c, &done));
+	submit(c, "{}", &users[1]);
+	done = await(c);
+	CU_ASSERT_PTR_EQUAL(done.user, &users[1]);
+	openai_raw_clear(&done.raw);
+	openai_client_free(c);
+	server_stop(&s);
+}
+
 /* Nobody waits while there is something to take. */
 static void ended_calls_do_not_wait(void)
 {
@@ -392,6 +420,7 @@ const struct unit_test unit_tests[] = {
 	{ "refused connection", refused_connection },
 	{ "several at a time", several_at_a_time },
 	{ "cancelled calls are silent", cancelled_calls_are_silent },
+	{ "one call is cancelled", one_call_is_cancelled },
 	{ "ended calls do not wait", ended_calls_do_not_wait },
 	{ "extra fd wakes", extra_fd_wakes },
 	{ "signal wakes", signal_wakes },
