@@ -29,8 +29,26 @@ create index invoices_figures on invoices (tenant_id, created_at) include (outco
 drop index invoices_created;
 alter table invoices set (autovacuum_vacuum_insert_scale_factor = 0.01, autovacuum_vacuum_insert_threshold = 1000);
 
-create index incidents_resolved_figures on incidents (tenant_id, resolved_at) include (id, action_class)
-    where status = 'RESOLVED';
+-- Statistics of feedback likewise: what they need of it is copied to its incident, which changes
+-- seldom, so that one narrow index has it all.
+alter table incidents add column feedback_correct boolean, add column feedback_seconds bigint;
+comment on column incidents.feedback_correct is 'Copy of incident_feedback.was_hint_correct; null: no feedback';
+comment on column incidents.feedback_seconds is 'Copy of incident_feedback.resolution_time_seconds';
+
+create function incident_feedback_copy() returns trigger language plpgsql security definer
+    set search_path = public, pg_temp as $$
+begin
+	update incidents set feedback_correct = new.was_hint_correct, feedback_seconds = new.resolution_time_seconds
+	 where tenant_id = coalesce(new.tenant_id, old.tenant_id) and id = coalesce(new.incident_id, old.incident_id);
+	return null;
+end $$;
+comment on function incident_feedback_copy() is 'Fills incidents.feedback_correct and feedback_seconds; with null where the feedback goes';
+create trigger copy after insert or update or delete on incident_feedback for each row execute function incident_feedback_copy();
+update incidents i set feedback_correct = b.was_hint_correct, feedback_seconds = b.resolution_time_seconds
+  from incident_feedback b where b.tenant_id = i.tenant_id and b.incident_id = i.id;
+
+create index incidents_resolved_figures on incidents (tenant_id, resolved_at)
+    include (action_class, feedback_correct, feedback_seconds) where status = 'RESOLVED';
 drop index incidents_resolved;
 
 alter table run_summaries add column requests bigint not null, add column jobs_accepted bigint not null;
@@ -111,9 +129,9 @@ begin
 	       f.ocr_suspect_count, f.accept_rounding_count, f.p95_pipeline_total_ms
 	  from invoices
 	 where tenant_id = p_tenant and not smoke and created_at >= p_from and created_at < p_to;
-	select count(*), count(b.incident_id) into f.resolved_total, f.resolved_with_feedback
-	  from incidents i left join incident_feedback b on b.tenant_id = i.tenant_id and b.incident_id = i.id
-	 where i.tenant_id = p_tenant and i.status = 'RESOLVED' and i.resolved_at >= p_from and i.resolved_at < p_to;
+	select count(*), count(feedback_correct) into f.resolved_total, f.resolved_with_feedback
+	  from incidents
+	 where tenant_id = p_tenant and status = 'RESOLVED' and resolved_at >= p_from and resolved_at < p_to;
 	f.mismatch_rate := rate(f.incident_count, f.total_invoices);
 	f.s1_rate := rate(f.s1_count, f.incident_count);
 	f.s2_rate := rate(f.s2_count, f.total_invoices);
@@ -409,26 +427,30 @@ declare
 	ends  timestamptz := coalesce(utc_day(p_to + 1), 'infinity');
 begin
 	return (
-	with resolved as materialized (
-		select i.action_class, b.incident_id is not null as answered, b.was_hint_correct as correct,
-		       b.resolution_time_seconds as seconds
-		  from incidents i left join incident_feedback b on b.tenant_id = i.tenant_id and b.incident_id = i.id
-		 where i.tenant_id = p_tenant and i.status = 'RESOLVED' and i.resolved_at >= began and i.resolved_at < ends
+	with resolved as (
+		select action_class, count(*) as total, count(feedback_correct) as answered,
+		       count(*) filter (where feedback_correct) as correct, sum(feedback_seconds) as seconds
+		  from incidents
+		 where tenant_id = p_tenant and status = 'RESOLVED' and resolved_at >= began and resolved_at < ends
+		 group by action_class
+	), whole as (
+		select coalesce(sum(total), 0)::bigint as total, coalesce(sum(answered), 0)::bigint as answered,
+		       coalesce(sum(correct), 0)::bigint as correct from resolved
 	), class as (
-		select c.name, rounded(rate(count(*) filter (where r.correct), count(*) filter (where r.answered))) as accuracy,
-		       coalesce(trim_scale(round(avg(r.seconds), 1)), 0) as seconds
+		select c.name, rounded(rate(coalesce(r.correct, 0), r.answered)) as accuracy,
+		       coalesce(trim_scale(round(r.seconds / nullif(r.answered, 0), 1)), 0) as seconds
 		  from unnest(array['VERIFY_OCR', 'VERIFY_INVOICE_LOGIC', 'ACCEPT_ROUNDING_TOLERANCE']) with ordinality c (name, place)
-		  left join resolved r on r.action_class = c.name group by c.name, c.place order by c.place
+		  left join resolved r on r.action_class = c.name order by c.place
 	)
 	select json_build_object(
-	    'feedback_coverage', rounded(rate(count(*) filter (where answered), count(*))),
-	    'hint_accuracy_rate', rounded(rate(count(*) filter (where correct), count(*) filter (where answered))),
-	    'total_feedback_count', count(*) filter (where answered),
+	    'feedback_coverage', rounded(rate(answered, total)),
+	    'hint_accuracy_rate', rounded(rate(correct, answered)),
+	    'total_feedback_count', answered,
 	    'action_class_accuracy', (select json_object_agg(name, accuracy) from class),
 	    'avg_resolution_time_by_class', (select json_object_agg(name, seconds) from class),
-	    'resolved_with_feedback', count(*) filter (where answered),
-	    'resolved_total', count(*))
-	  from resolved);
+	    'resolved_with_feedback', answered,
+	    'resolved_total', total)
+	  from whole);
 end $$;
 comment on function feedback_stats(text, date, date) is
     'GET /admin/feedback-stats, of the incidents resolved from p_from to p_to (null: no bound) and resolved still';

@@ -372,6 +372,24 @@ class Feedback(MetricsCase):
             "avg_resolution_time_by_class": {"VERIFY_OCR": 100.3, "VERIFY_INVOICE_LOGIC": 30, "ACCEPT_ROUNDING_TOLERANCE": 0},
             "resolved_with_feedback": 5, "resolved_total": 8}, self.feedback())
 
+    def test_changed_and_withdrawn(self):
+        """The figures follow the feedback that stands."""
+        self.ledger.resolved(2, f"{DAY}T10:00:00Z", True, "VERIFY_OCR", 100)
+        self.assertEqual((1, 1, 100), self.told())
+        one = f"(tenant_id, incident_id) = (select tenant_id, incident_id from incident_feedback where tenant_id = '{self.tenant}' limit 1)"
+        self.stack.sql(f"update incident_feedback set was_hint_correct = false, resolution_time_seconds = 300 where {one}")
+        self.assertEqual((1, 0.5, 200), self.told())
+        self.stack.sql(f"delete from incident_feedback where {one}")
+        coverage, _, _ = self.told()
+        self.assertEqual((0.5, 0.5), (coverage, self.health()["current_period"]["feedback_coverage"]))
+        self.stack.sql(f"update incidents set status = 'OPEN', resolved_at = null where tenant_id = '{self.tenant}'")
+        self.assertEqual((0, 0, 0), self.told())
+
+    def told(self):
+        answer = self.feedback()
+        return (answer["feedback_coverage"], answer["action_class_accuracy"]["VERIFY_OCR"],
+                answer["avg_resolution_time_by_class"]["VERIFY_OCR"])
+
     def test_days(self):
         for at in ("2026-01-31T23:59:59.999Z", "2026-02-01T00:00:00Z", "2026-02-02T23:59:59.999Z", "2026-02-03T00:00:00Z"):
             self.ledger.resolved(1, at)
