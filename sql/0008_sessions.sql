@@ -121,7 +121,7 @@ create function smoke_look(p_tenant text, p_job uuid, p_alive_seconds integer, o
     out queue_ms bigint, out running_ms bigint, out extraction_ms bigint, out audit_ms bigint, out store_ms bigint,
     out outcome text, out stated numeric, out error_code text, out error_detail text, out due_in_ms bigint,
     out workers bigint, out provider_state text, out provider_until text, out provider_in_ms bigint)
-returns record language sql volatile as $$
+returns setof record language sql volatile as $$
 	with clock as (select clock_timestamp() as now)
 	select j.state, j.started_at is not null,
 	       extract(epoch from coalesce(j.started_at, now) - j.created_at)::numeric * 1000,
