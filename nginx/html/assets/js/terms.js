@@ -56,7 +56,7 @@ addStrings({
     'job.QUEUED': 'Kuyrukta', 'job.RUNNING': 'İşleniyor', 'job.SUCCEEDED': 'Tamamlandı',
     'job.FAILED': 'Başarısız', 'job.SKIPPED': 'Atlandı', 'job.CANCELLED': 'İptal edildi',
     'job.stuck': 'Takıldı', 'job.smoke': 'Smoke testi',
-    'outcome.exact': 'Kuruşu kuruşuna tutuyor', 'outcome.rounding': 'Yuvarlama farkı, kabul edildi',
+    'outcome.exact': 'Tam tutuyor', 'outcome.rounding': 'Yuvarlama farkı, kabul edildi',
     'outcome.minor': 'Küçük fark', 'outcome.mismatch': 'Tutmuyor',
     'outcome.failed': 'Denetlenemedi',
     'action.VERIFY_OCR': 'Okumayı (OCR) kontrol edin',

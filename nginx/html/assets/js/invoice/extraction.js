@@ -123,13 +123,13 @@ export function partsTables(extraction) {
     figure('amount', (row) => amount(row.amount))];
   return [
     list('lines', extraction.lines, [no(),
-      { title: t('extraction.description'), cell: (row) => stranger(row.description) },
+      { title: t('extraction.description'), wide: true, cell: (row) => [stranger(row.description),
+        row.evidence !== '' && h('div', { class: 'mz-note' }, `${t('extraction.evidence')}: `, stranger(row.evidence, { fold: 120 }))] },
       figure('quantity', (row) => withUnit(row.quantity, row.unit)),
       figure('unitPrice', (row) => amount(row.unit_price)),
       figure('net', (row) => amount(row.net_amount)),
       figure('taxRate', (row) => rate(row.tax_rate)),
-      { title: t('extraction.confidence'), cell: (row) => confidence(row.confidence) },
-      { title: t('extraction.evidence'), cell: (row) => stranger(row.evidence, { fold: 120 }) }]),
+      { title: t('extraction.confidence'), cell: (row) => confidence(row.confidence) }]),
     list('allowances', extraction.allowances, reasons()),
     list('charges', extraction.charges, reasons()),
     list('taxes', extraction.taxes, [no(),

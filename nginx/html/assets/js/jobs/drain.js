@@ -46,7 +46,7 @@ export class Drain {
 /* place is drawn anew with each sample. */
 export function drawDrain(place, drain, waiting) {
   if (drain.depth === 0) {
-    replace(place, h('p', { class: 'mz-soft' }, `✓ ${t('drain.empty')}`));
+    replace(place, h('div', { class: 'mz-drain' }, h('p', { class: 'mz-soft' }, `✓ ${t('drain.empty')}`)));
     return;
   }
   const words = [t('drain.depth', { n: drain.depth })];

@@ -1,7 +1,7 @@
 /* One job: where it is, what came of it, live until it ends. */
 import { get, send } from '../api.js';
 import { h, replace } from '../dom.js';
-import { duration, money, number, timeElement } from '../format.js';
+import { duration, number, timeElement } from '../format.js';
 import { t } from '../i18n.js';
 import { auditView } from '../invoice/audit.js';
 import { documentView } from '../invoice/document.js';
@@ -10,7 +10,7 @@ import { qualityView } from '../invoice/quality.js';
 import { resultNotice, verbFor } from '../jobs/change.js';
 import { jobError } from '../jobs/errors.js';
 import { repeat } from '../live.js';
-import { flagWord, jobBadge, outcomeBadge, severityBadge, skippedSentence, statusBadge, stranger } from '../terms.js';
+import { flagWord, jobBadge, severityBadge, skippedSentence, statusBadge, stranger } from '../terms.js';
 import { button, card, confirmDialog, errorBox, facts, link, pageHeader } from '../ui.js';
 
 const strings = {
@@ -21,7 +21,6 @@ const strings = {
     'job.queueTime': 'Waited', 'job.readTime': 'Reading', 'job.totalTime': 'In all', 'job.error': 'Error', 'job.result': 'Result',
     'job.waiting': 'Waiting in the queue; this page follows it.', 'job.reading': 'Being read; this page follows it.',
     'job.incident': 'Incident', 'job.noIncident': 'No incident was needed.', 'job.openIncident': 'Open the incident',
-    'job.stated': 'Stated', 'job.computed': 'Computed', 'job.delta': 'Difference',
     'job.viewer': 'Your role may look but not cancel or retry.',
   },
   tr: {
@@ -31,7 +30,6 @@ const strings = {
     'job.queueTime': 'Bekleme', 'job.readTime': 'Okuma', 'job.totalTime': 'Toplam', 'job.error': 'Hata', 'job.result': 'Sonuç',
     'job.waiting': 'Kuyrukta bekliyor; bu sayfa onu izliyor.', 'job.reading': 'Okunuyor; bu sayfa onu izliyor.',
     'job.incident': 'Olay', 'job.noIncident': 'Olay açmaya gerek olmadı.', 'job.openIncident': 'Olayı aç',
-    'job.stated': 'Belgede yazan', 'job.computed': 'Hesaplanan', 'job.delta': 'Fark',
     'job.viewer': 'Rolünüz görüntülemeye izin verir; iptal etmeye ve yeniden denemeye değil.',
   },
 };
@@ -70,15 +68,9 @@ function incidentPart(job) {
 
 function resultCard(job) {
   if (isLive(job)) return card(t('job.result'), h('p', { class: 'mz-soft' }, t(job.status === 'QUEUED' ? 'job.waiting' : 'job.reading')));
-  const currency = job.extraction?.currency.value;
   return card(t('job.result'),
     job.error && h('p', null, h('strong', null, `${t('job.error')}: `), jobError(job.error.code), ' ',
       h('span', { class: 'mz-note d-block' }, stranger(job.error.code), job.error.detail ? [' · ', stranger(job.error.detail)] : null)),
-    job.audit && [h('p', null, outcomeBadge(job.audit.outcome), ' ', severityBadge(job.audit.severity)),
-      job.audit.stated !== null && job.audit.computed !== null && facts([
-        [t('job.stated'), money(job.audit.stated, currency)],
-        [t('job.computed'), money(job.audit.computed, currency)],
-        [t('job.delta'), money(job.audit.delta, currency)]])],
     (job.audit || job.incident || job.incident_skipped) && incidentPart(job));
 }
 

@@ -42,6 +42,8 @@ const strings = {
 
 const AT_ONCE = 3;
 const LIVE_MS = 1000;
+/* The same file will be refused again. */
+const HOPELESS = ['file_too_large', 'unsupported_file_type', 'empty_file'];
 const isLive = (job) => ['QUEUED', 'RUNNING'].includes(job.status);
 
 function problemView(error, file, session) {
@@ -131,11 +133,11 @@ function itemBody(item, session) {
         h('div', { class: 'mz-note' }, item.state === 'sending' ? `${t('upload.sending')} ${percent(item.share, 0)}` : t('upload.processing')));
     case 'failed':
       return [problemView(item.error, item.file, session),
-        button(t('upload.again'), () => {
+        !HOPELESS.includes(item.error.code) && h('div', { class: 'mz-buttons' }, button(t('upload.again'), () => {
           Object.assign(item, { state: 'waiting', share: 0 });
           changed(item);
           next(session);
-        }, 'sm btn-outline-secondary')];
+        }, 'sm btn-outline-secondary'))];
     default:
       return resultView(item.job);
   }
