@@ -141,9 +141,10 @@ export function tenantSelect({ session, value, all, onChange }) {
 
 /*
  * Asks before something is done.  fields: [{name, label, required, maxlength, value, rows}] are texts to fill in.
- * Resolves to null, or to {name: text} ({} without fields).  kind: of the button, as in button().
+ * Resolves to null, or to {name: text} ({} without fields).  kind: of the button, as in button();
+ * dismiss: what the other one says.
  */
-export function confirmDialog({ title, text, action, kind = 'primary', fields = [] }) {
+export function confirmDialog({ title, text, action, kind = 'primary', fields = [], dismiss = t('ui.cancel') }) {
   const id = newId('dialog');
   return new Promise((resolve) => {
     let result = null;
@@ -153,7 +154,7 @@ export function confirmDialog({ title, text, action, kind = 'primary', fields = 
         h('label', { class: 'form-label', for: `${id}-${name}` }, label),
         h('textarea', { class: 'form-control', id: `${id}-${name}`, name, rows: 2, ...attributes }, value ?? '')]),
       h('div', { class: 'mz-dialog-buttons' },
-        button(t('ui.cancel'), () => dialog.close()),
+        button(dismiss, () => dialog.close()),
         h('button', { type: 'submit', class: `btn btn-${kind}` }, action)));
     const dialog = h('dialog', { class: 'mz-dialog', 'aria-labelledby': id }, form);
     form.addEventListener('submit', () => {

@@ -3,14 +3,16 @@ import { send } from '../api.js';
 import { h } from '../dom.js';
 import { number } from '../format.js';
 import { t, addStrings, known } from '../i18n.js';
-import { link } from '../ui.js';
+import { confirmDialog, link } from '../ui.js';
 
 addStrings({
   en: {
-    'change.cancel': 'Cancel job', 'change.retry': 'Retry',
+    'change.cancel': 'Cancel job', 'change.retry': 'Retry', 'change.keep': 'Leave as it is',
+    'change.cancel.do.one': 'Cancel the job', 'change.cancel.do': 'Cancel {n} jobs', 'change.cancel.doAll': 'Cancel all',
+    'change.retry.do.one': 'Retry the job', 'change.retry.do': 'Retry {n} jobs', 'change.retry.doAll': 'Retry all',
     'change.cancel.title.one': 'Cancel {n} job?', 'change.cancel.title': 'Cancel {n} jobs?',
     'change.retry.title.one': 'Retry {n} job?', 'change.retry.title': 'Retry {n} jobs?',
-    'change.cancel.all': 'Cancel all jobs that are {state}?', 'change.retry.all': 'Retry all jobs that are {state}?',
+    'change.cancel.all': 'Cancel all jobs that are “{state}”?', 'change.retry.all': 'Retry all jobs that are “{state}”?',
     'change.cancel.text': 'They leave the queue, also those being worked on. Their documents stay; a retry brings them back.',
     'change.retry.text': 'They start anew and are read once more, which the provider is paid for.',
     'change.allNow': 'There are {n} of them now, in {tenant}.', 'change.allDay': 'In the last 24 hours there were {n} of them, in {tenant}; older ones are included.',
@@ -23,7 +25,9 @@ addStrings({
     'change.why.job_busy': 'it is just being written; try again', 'change.why.job_not_found': 'there is no such job any more',
   },
   tr: {
-    'change.cancel': 'İşi iptal et', 'change.retry': 'Yeniden dene',
+    'change.cancel': 'İşi iptal et', 'change.retry': 'Yeniden dene', 'change.keep': 'Olduğu gibi bırak',
+    'change.cancel.do': '{n} işi iptal et', 'change.cancel.doAll': 'Hepsini iptal et',
+    'change.retry.do': '{n} işi yeniden dene', 'change.retry.doAll': 'Hepsini yeniden dene',
     'change.cancel.title': '{n} iş iptal edilsin mi?', 'change.retry.title': '{n} iş yeniden denensin mi?',
     'change.cancel.all': '“{state}” durumundaki tüm işler iptal edilsin mi?', 'change.retry.all': '“{state}” durumundaki tüm işler yeniden denensin mi?',
     'change.cancel.text': 'Üzerinde çalışılanlar da kuyruktan çıkar. Belgeleri kalır; yeniden deneyince geri gelirler.',
@@ -44,6 +48,14 @@ const AT_ONCE = 500;
 export const VERBS = ['cancel', 'retry'];
 export const mayChange = (verb, status) => FROM[verb].includes(status);
 export const verbFor = (status) => VERBS.find((verb) => mayChange(verb, status)) ?? null;
+
+/* Whether the reader is sure.  n: how many jobs, null: all in a state, which title then names. */
+export async function sure(verb, n, { title = t(`change.${verb}.title`, { n }), note = '' } = {}) {
+  return await confirmDialog({
+    title, text: `${note} ${t(`change.${verb}.text`)}`.trim(), dismiss: t('change.keep'),
+    action: n === null ? t(`change.${verb}.doAll`) : t(`change.${verb}.do`, { n }),
+    kind: verb === 'cancel' ? 'danger' : 'primary' }) !== null;
+}
 
 const none = () => ({ done: [], refused: [], remaining: 0 });
 const joined = (a, b) => ({ done: [...a.done, ...b.done], refused: [...a.refused, ...b.refused], remaining: b.remaining });

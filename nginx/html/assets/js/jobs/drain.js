@@ -19,6 +19,7 @@ addStrings({
 });
 
 const WINDOW_MS = 30_000;
+const TELLING_MS = 8_000; // what is shorter says little
 
 /* Samples of the depth; the bar runs from the greatest since the queue was last empty. */
 export class Drain {
@@ -31,15 +32,18 @@ export class Drain {
     this.#samples = [...this.#samples.filter((sample) => now - sample.now <= WINDOW_MS), { depth, now }];
   }
 
+  /* What was cancelled or retried by hand is no part of the pace. */
+  restart() { this.#samples = []; }
+
   get depth() { return this.#samples.at(-1)?.depth ?? 0; }
 
   get greatest() { return this.#greatest; }
 
-  /* Jobs per millisecond by which it got shorter within the window; 0 or less where it did not. */
+  /* Jobs per millisecond by which it got shorter within the window; 0 or less where it did not, null before that can be told. */
   get rate() {
     const first = this.#samples[0];
     const last = this.#samples.at(-1);
-    return first === last ? 0 : (first.depth - last.depth) / (last.now - first.now);
+    return last.now - first.now < TELLING_MS ? null : (first.depth - last.depth) / (last.now - first.now);
   }
 }
 
@@ -53,7 +57,7 @@ export function drawDrain(place, drain, waiting) {
   if (drain.rate > 0) {
     words.push(t('drain.rate', { rate: number(drain.rate * 60_000, drain.rate * 60_000 < 10 ? 1 : 0) }));
     words.push(t('drain.eta', { time: duration(Math.max(1000, drain.depth / drain.rate)) }));
-  } else {
+  } else if (drain.rate !== null) {
     words.push(t('drain.steady'));
   }
   if (waiting > 0) words.push(t('drain.waiting', { n: waiting }));

@@ -1,23 +1,45 @@
-/* Why a job failed or was left, in words. */
+/* Why a job failed, was left, or is tried again, in words. */
 import { addStrings, known, t } from '../i18n.js';
+import { stranger } from '../terms.js';
 
 addStrings({
   en: {
     'jobError.refusal': 'The model declined to read the document.',
     'jobError.content_filter': 'The provider’s content filter stopped the reading.',
     'jobError.length': 'The document is too long to be read in one answer.',
+    'jobError.invalid_reply': 'The model’s answer could not be understood.',
+    'jobError.reply_too_large': 'The model’s answer was too large.',
+    'jobError.provider_rejected_document': 'The provider rejected the document.',
+    'jobError.rate_limited': 'The provider limits our calls; it is tried again.',
+    'jobError.quota_exhausted': 'The provider’s quota is used up; it is tried again.',
+    'jobError.unauthorized': 'The provider refuses our key; it is tried again.',
+    'jobError.unavailable': 'The provider is in trouble; it is tried again.',
+    'jobError.provider_timeout': 'The provider took too long.',
+    'jobError.provider_connection': 'The provider could not be reached.',
+    'jobError.provider_connection_cut': 'The connection to the provider broke off.',
+    'jobError.worker_lost': 'Workers died over it, again and again.',
     'jobError.cancelled': 'An operator cancelled it.',
     'jobError.pilot_disabled': 'The pilot was off when its turn came.',
-    'jobError.other': 'The document could not be read.',
   },
   tr: {
     'jobError.refusal': 'Model belgeyi okumayı reddetti.',
     'jobError.content_filter': 'Sağlayıcının içerik filtresi okumayı durdurdu.',
     'jobError.length': 'Belge tek yanıtta okunamayacak kadar uzun.',
+    'jobError.invalid_reply': 'Modelin yanıtı anlaşılamadı.',
+    'jobError.reply_too_large': 'Modelin yanıtı çok büyüktü.',
+    'jobError.provider_rejected_document': 'Sağlayıcı belgeyi kabul etmedi.',
+    'jobError.rate_limited': 'Sağlayıcı çağrılarımızı sınırlıyor; yeniden denenecek.',
+    'jobError.quota_exhausted': 'Sağlayıcı kotası doldu; yeniden denenecek.',
+    'jobError.unauthorized': 'Sağlayıcı anahtarımızı reddediyor; yeniden denenecek.',
+    'jobError.unavailable': 'Sağlayıcıda sorun var; yeniden denenecek.',
+    'jobError.provider_timeout': 'Sağlayıcının yanıtı çok uzun sürdü.',
+    'jobError.provider_connection': 'Sağlayıcıya ulaşılamadı.',
+    'jobError.provider_connection_cut': 'Sağlayıcıyla bağlantı koptu.',
+    'jobError.worker_lost': 'Worker’lar bu iş sırasında defalarca durdu.',
     'jobError.cancelled': 'Bir operatör iptal etti.',
     'jobError.pilot_disabled': 'Sırası geldiğinde pilot kapalıydı.',
-    'jobError.other': 'Belge okunamadı.',
   },
 });
 
-export const jobError = (code) => t(known(`jobError.${code}`) ? `jobError.${code}` : 'jobError.other');
+/* A code that has no words stands for itself. */
+export const jobError = (code) => (known(`jobError.${code}`) ? t(`jobError.${code}`) : stranger(code));

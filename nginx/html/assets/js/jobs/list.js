@@ -5,6 +5,7 @@ import { t, addStrings } from '../i18n.js';
 import { jobBadge, outcomeBadge, severityBadge, stranger } from '../terms.js';
 import { button, link, table } from '../ui.js';
 import { verbFor } from './change.js';
+import { jobError } from './errors.js';
 
 addStrings({
   en: {
@@ -39,7 +40,7 @@ function stateCell(job) {
 
 function outcomeCell(job) {
   return [
-    job.error && h('div', { class: 'mz-soft' }, stranger(job.error.code)),
+    job.error && h('div', { class: 'mz-note' }, jobError(job.error.code)),
     job.outcome && job.outcome !== 'failed' && h('div', null, outcomeBadge(job.outcome), ' ', severityBadge(job.severity)),
     job.incident_id && h('div', null, link(`/admin/incidents/${job.incident_id}`, `→ ${t('jobs.incident')}`)),
     !job.error && !job.outcome && '–',

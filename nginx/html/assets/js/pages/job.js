@@ -7,11 +7,11 @@ import { auditView } from '../invoice/audit.js';
 import { documentView } from '../invoice/document.js';
 import { fieldsTable, partsTables } from '../invoice/extraction.js';
 import { qualityView } from '../invoice/quality.js';
-import { resultNotice, verbFor } from '../jobs/change.js';
+import { resultNotice, sure, verbFor } from '../jobs/change.js';
 import { jobError } from '../jobs/errors.js';
 import { repeat } from '../live.js';
 import { flagWord, jobBadge, severityBadge, skippedSentence, statusBadge, stranger } from '../terms.js';
-import { button, card, confirmDialog, errorBox, facts, link, pageHeader } from '../ui.js';
+import { button, card, errorBox, facts, link, pageHeader } from '../ui.js';
 
 const strings = {
   en: {
@@ -101,9 +101,7 @@ async function render(root, { id, session, signal }) {
   }
 
   async function change(verb) {
-    const sure = verb === 'retry' || await confirmDialog({ title: t('change.cancel.title', { n: 1 }), text: t('change.cancel.text'),
-      action: t('change.cancel'), kind: 'danger' }) !== null;
-    if (!sure) return;
+    if (verb === 'cancel' && !await sure(verb, 1)) return;
     try {
       await send('POST', `${path}/${verb}`);
       replace(places.notice, resultNotice(verb, { done: [id], refused: [], remaining: 0 }));

@@ -3,12 +3,12 @@ import { get, send, urlWith } from '../api.js';
 import { h, replace } from '../dom.js';
 import { number } from '../format.js';
 import { t } from '../i18n.js';
-import { VERBS, changeAll, changeIds, mayChange, resultNotice, verbFor } from '../jobs/change.js';
+import { VERBS, changeAll, changeIds, mayChange, resultNotice, sure, verbFor } from '../jobs/change.js';
 import { Drain, drawDrain } from '../jobs/drain.js';
 import { jobTable } from '../jobs/list.js';
 import { repeat } from '../live.js';
 import { JOB_STATES } from '../terms.js';
-import { button, card, confirmDialog, empty, errorBox, figure, filterForm, link, pageHeader, pager, tenantField } from '../ui.js';
+import { button, card, empty, errorBox, figure, filterForm, link, pageHeader, pager, tenantField } from '../ui.js';
 
 const strings = {
   en: {
@@ -82,12 +82,6 @@ function drainOf(tenant) {
   return drains.get(tenant);
 }
 
-/* null where the reader thinks better of it. */
-function ask(verb, title, note) {
-  return confirmDialog({ title, text: [note, t(`change.${verb}.text`)].filter(Boolean).join(' '), action: t(`change.${verb}`),
-    kind: verb === 'cancel' ? 'danger' : 'primary' });
-}
-
 async function render(root, { query, session, signal, navigate }) {
   const may = session.role !== 'viewer';
   const tenant = query.tenant_id ?? '';
@@ -159,6 +153,7 @@ async function render(root, { query, session, signal, navigate }) {
     try {
       replace(places.result, resultNotice(verb, await action()));
       chosen.clear();
+      drain.restart();
       await Promise.all([loadCounts(), loadList()]);
       if (signal.aborted) return;
       drawCounts();
@@ -169,7 +164,7 @@ async function render(root, { query, session, signal, navigate }) {
   }
 
   async function changeOne(verb, job) {
-    if (verb === 'cancel' && await ask(verb, t('change.cancel.title', { n: 1 })) === null) return;
+    if (verb === 'cancel' && !await sure(verb, 1)) return;
     await perform(verb, async () => {
       try {
         await send('POST', `${PATH}/${job.id}/${verb}`);
@@ -182,14 +177,15 @@ async function render(root, { query, session, signal, navigate }) {
   }
 
   async function changeChosen(verb, ids) {
-    if (await ask(verb, t(`change.${verb}.title`, { n: ids.length })) !== null) await perform(verb, () => changeIds(verb, ids));
+    if (await sure(verb, ids.length)) await perform(verb, () => changeIds(verb, ids));
   }
 
   async function changeEvery(verb) {
     const n = counts[query.status.toLowerCase()];
     const where = tenant || session.tenant_id ? t('change.theTenant', { tenant: tenant || session.tenant_id }) : t('change.everyTenant');
     const note = t(verb === 'cancel' ? 'change.allNow' : 'change.allDay', { n, tenant: where });
-    if (await ask(verb, t(`change.${verb}.all`, { state: t(`job.${query.status}`) }), note) === null) return;
+    const title = t(`change.${verb}.all`, { state: t(`job.${query.status}`) });
+    if (!await sure(verb, null, { title, note })) return;
     await perform(verb, () => changeAll(verb, tenant, query.status,
       (result) => replace(places.result, h('p', { role: 'status' }, t('jobs.working', { n: result.done.length })))));
   }
