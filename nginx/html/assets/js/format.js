@@ -63,6 +63,15 @@ export function timeElement(rfc3339, { seconds = false } = {}) {
   return h('time', { datetime: rfc3339, title: utc }, text);
 }
 
+const AGES = [['day', 86_400_000], ['hour', 3_600_000], ['minute', 60_000]];
+
+/* How long ago, in its largest unit: "3 hours ago". */
+export function ago(rfc3339) {
+  const ms = Math.max(0, Date.now() - new Date(rfc3339));
+  const [name, size] = AGES.find((each) => ms >= each[1]) ?? ['second', 1000];
+  return new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(-Math.floor(ms / size), name);
+}
+
 /* A calendar day, which is of no zone. */
 export function dateText(yyyymmdd, { weekday = false } = {}) {
   if (absent(yyyymmdd)) return NOTHING;

@@ -21,7 +21,7 @@ addStrings({
     'feedback.time': 'Time it took', 'feedback.minutes': 'min', 'feedback.seconds': 's',
     'feedback.timeNote': 'Measured from when you first opened or acknowledged it; correct it if need be.',
     'feedback.save': 'Save feedback', 'feedback.later': 'Not now', 'feedback.change': 'Change feedback',
-    'feedback.give': 'Give feedback', 'feedback.by': 'By',
+    'feedback.give': 'Give feedback', 'feedback.by': 'By', 'feedback.causeGiven': 'Actual cause',
     'feedback.missing': 'There is no feedback yet.',
   },
   tr: {
@@ -33,7 +33,7 @@ addStrings({
     'feedback.time': 'Çözüm süresi', 'feedback.minutes': 'dk', 'feedback.seconds': 'sn',
     'feedback.timeNote': 'Olayı ilk açtığınız veya üstlendiğiniz andan itibaren ölçüldü; gerekirse düzeltin.',
     'feedback.save': 'Geri bildirimi kaydet', 'feedback.later': 'Şimdi değil', 'feedback.change': 'Geri bildirimi değiştir',
-    'feedback.give': 'Geri bildirim ver', 'feedback.by': 'Bildiren',
+    'feedback.give': 'Geri bildirim ver', 'feedback.by': 'Bildiren', 'feedback.causeGiven': 'Gerçek neden',
     'feedback.missing': 'Henüz geri bildirim yok.',
   },
 });
@@ -52,8 +52,8 @@ export function feedbackDraft(incident, openedAt) {
 
 /* From its acknowledgement, else from when it was first opened here; null where neither is known. */
 function secondsTaken(incident, openedAt) {
-  const acknowledged = incident.history.findLast((entry) => entry.detail?.status === 'ACK');
-  const from = acknowledged ? Date.parse(acknowledged.at) : openedAt;
+  const before = incident.history.findLast((entry) => ['ACK', 'OPEN'].includes(entry.detail?.status));
+  const from = before?.detail.status === 'ACK' ? Date.parse(before.at) : openedAt;
   const seconds = Math.round((Date.parse(incident.resolved_at) - from) / 1000);
   return seconds >= 0 ? seconds : null;
 }
@@ -125,7 +125,7 @@ export function feedbackFacts(feedback, hasHint) {
   return facts([
     [t(hasHint ? 'feedback.hint' : 'feedback.flag'), feedback.was_hint_correct ? `✓ ${t('feedback.yes')}` : `✗ ${t('feedback.no')}`],
     [t('feedback.action'), takenWord(feedback.action_taken)],
-    feedback.actual_root_cause && [t('feedback.cause'), stranger(feedback.actual_root_cause)],
+    feedback.actual_root_cause && [t('feedback.causeGiven'), stranger(feedback.actual_root_cause)],
     [t('feedback.time'), duration(feedback.resolution_time_seconds * 1000)],
     [t('feedback.by'), [stranger(feedback.operator), ' · ', timeElement(feedback.changed_at)]],
   ]);

@@ -86,6 +86,7 @@ function ledger(totals, currency) {
   const assembled = totals.statedFrom.length > 1;
   return h('table', { class: 'mz-ledger' },
     h('caption', { class: 'visually-hidden' }, t('audit.caption')),
+    h('colgroup', null, h('col'), h('col', { class: 'mz-col-sign' }), h('col', { class: 'mz-col-amount' })),
     h('tbody', null, totals.steps.map((step, i) => stepRow(step, i, currency)),
       row('mz-ledger-sum', t('audit.computed'), '=', exact(totals.computed))),
     h('tbody', null,

@@ -1,10 +1,10 @@
 /* What was read from a document: every field with its confidence and the words it was read from. */
 import { h } from '../dom.js';
 import { t, addStrings } from '../i18n.js';
-import { money, number, dateText } from '../format.js';
+import { money, number, percent, dateText } from '../format.js';
 import { stranger } from '../terms.js';
 import { table } from '../ui.js';
-import { parse } from './decimal.js';
+import { multiply, parse, text as exactText } from './decimal.js';
 
 addStrings({
   en: {
@@ -69,18 +69,20 @@ const AMOUNTS = ['line_total', 'tax_exclusive_amount', 'tax_total', 'tax_inclusi
 const LOW = 0.6;
 const UNSURE = 0.7;
 
-export function confidence(value) {
+const PERCENT = parse('0.01');
+
+export function confidence(value, { bar = true } = {}) {
   const word = value < LOW ? 'low' : value < UNSURE ? 'unsure' : null;
   return h('span', { class: `mz-confidence${word ? ' mz-confidence-low' : ''}` },
-    h('meter', { min: 0, max: 1, low: LOW, high: UNSURE, optimum: 1, value, 'aria-hidden': 'true' }),
+    bar && h('meter', { min: 0, max: 1, low: LOW, high: UNSURE, optimum: 1, value, 'aria-hidden': 'true' }),
     ' ', number(value, 2), word ? [' ', h('strong', null, `⚠ ${t(`extraction.${word}`)}`)] : null);
 }
 
 /* A decimal as the reader writes it, digit by digit; what is none, as it stands. */
-const amount = (text) => (parse(text) === null ? stranger(text) : money(text));
+const amount = (text) => (parse(text) === null ? stranger(text) : h('span', { class: 'mz-amount' }, money(text)));
 const decimal = (text) => (parse(text) === null ? stranger(text) : number(text, 20));
 const withUnit = (quantity, unit) => [decimal(quantity), unit ? [' ', stranger(unit)] : null];
-const rate = (text) => (parse(text) === null ? stranger(text) : `${number(text, 20)} %`);
+const rate = (text) => (parse(text) === null ? stranger(text) : percent(exactText(multiply(parse(text), PERCENT)), 20));
 
 function value(name, field) {
   const missing = t('extraction.notPrinted');
@@ -124,12 +126,12 @@ export function partsTables(extraction) {
   return [
     list('lines', extraction.lines, [no(),
       { title: t('extraction.description'), wide: true, cell: (row) => [stranger(row.description),
+        h('div', { class: 'mz-note' }, `${t('extraction.confidence')}: `, confidence(row.confidence, { bar: false })),
         row.evidence !== '' && h('div', { class: 'mz-note' }, `${t('extraction.evidence')}: `, stranger(row.evidence, { fold: 120 }))] },
       figure('quantity', (row) => withUnit(row.quantity, row.unit)),
       figure('unitPrice', (row) => amount(row.unit_price)),
       figure('net', (row) => amount(row.net_amount)),
-      figure('taxRate', (row) => rate(row.tax_rate)),
-      { title: t('extraction.confidence'), cell: (row) => confidence(row.confidence) }]),
+      figure('taxRate', (row) => rate(row.tax_rate))]),
     list('allowances', extraction.allowances, reasons()),
     list('charges', extraction.charges, reasons()),
     list('taxes', extraction.taxes, [no(),
@@ -138,6 +140,6 @@ export function partsTables(extraction) {
       figure('base', (row) => amount(row.taxable_amount)),
       figure('rate', (row) => rate(row.rate)),
       figure('amount', (row) => amount(row.amount)),
-      { title: t('extraction.confidence'), cell: (row) => confidence(row.confidence) }]),
+      { title: t('extraction.confidence'), cell: (row) => confidence(row.confidence, { bar: false }) }]),
   ];
 }

@@ -34,12 +34,13 @@ export function qualityView(quality) {
   const flags = quality.flag_details;
   const deducted = flags.reduce((sum, flag) => sum + flag.deduction, 0);
   const line = (kind, label, points) => h('tr', { class: kind },
-    h('th', { scope: 'row' }, label), h('td', { class: 'mz-ledger-amount' }, points));
+    h('th', { scope: 'row' }, label), h('td', { class: 'mz-ledger-points' }, points));
   return [
     h('p', null, gradeBadge(quality.grade), ' ', h('strong', null, `${number(quality.score)} / ${number(FULL_SCORE)}`)),
     flags.length === 0 ? h('p', null, t('quality.noFlags'))
       : h('table', { class: 'mz-ledger' },
         h('caption', { class: 'visually-hidden' }, t('quality.caption')),
+        h('colgroup', null, h('col'), h('col', { class: 'mz-col-points' })),
         h('tbody', null, line('', t('quality.start'), number(FULL_SCORE)),
           flags.map((flag) => line('', [
             flagWord(flag.code), ' ', severityBadge(flag.severity),

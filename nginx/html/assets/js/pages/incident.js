@@ -38,8 +38,8 @@ function draftOf(id) {
 function summary(incident) {
   const flags = [incident.primary_flag, ...incident.secondary_flags].map(flagWord).join(', ');
   return facts([
-    [t('incident.seller'), stranger(incident.seller_name)],
-    [t('incident.number'), stranger(incident.invoice_number)],
+    [t('incident.seller'), stranger(incident.seller_name, { fold: 100 })],
+    [t('incident.number'), stranger(incident.invoice_number, { fold: 60 })],
     [t('incident.category'), categoryWord(incident.category)],
     [t('incident.flags'), flags],
     [t('incident.tenant'), incident.tenant_id],
@@ -70,12 +70,13 @@ async function render(root, { id, session, signal }) {
   let [incident, thresholds] = await Promise.all([get(path, {}, { signal }), thresholdsOrNull(signal)]);
   const draft = draftOf(id);
   const mayChange = session.role !== 'viewer';
-  const places = { head: h('div', null), decision: h('div', null), trail: h('div', null) };
+  const places = { head: h('div', null), decision: h('div', { class: 'mz-first' }), trail: h('div', null) };
 
   function draw() {
-    replace(places.head, pageHeader(t('incident.heading')),
+    replace(places.head,
+      pageHeader([t('incident.heading'), ' ', incident.invoice_number && stranger(incident.invoice_number, { fold: 40, plain: true })]),
       h('p', { class: 'mz-badges' }, severityBadge(incident.severity), statusBadge(incident.status)),
-      card(null, summary(incident)));
+      h('div', { class: 'mz-compact' }, card(null, summary(incident))));
     replace(places.decision, decisionCard({ incident, draft, mayChange, actions: { setStatus, saveFeedback, redraw } }));
     replace(places.trail, card(t('trail.history'), historyView(incident.history)),
       card(t('trail.occurrences'), occurrencesView(incident)));
@@ -110,7 +111,7 @@ async function render(root, { id, session, signal }) {
 
   function setStatus(status, more = {}) {
     return change(path, { status, ...more }, () => {
-      toast(t(`decision.${{ ACK: 'acknowledged', RESOLVED: 'resolved', OPEN: 'reopened' }[status]}`));
+      if (status !== 'RESOLVED') toast(t(status === 'ACK' ? 'decision.acknowledged' : 'decision.reopened')); // else the form opens
       redraw({ mode: status === 'RESOLVED' ? 'feedback' : null, note: '', feedback: null });
     });
   }
@@ -131,7 +132,7 @@ async function render(root, { id, session, signal }) {
       h('div', { class: 'mz-beside-document' }, card(t('document.title'), documentView(path, incident.document))),
       h('div', { class: 'mz-beside-reading' },
         places.decision,
-        hint && card(t('hint.title'), hintView(hint, draft.ticked)),
+        hint && h('div', { class: 'mz-first' }, card(t('hint.title'), hintView(hint, draft.ticked))),
         card(t('audit.title'), auditView(incident.audit, incident.extraction, thresholds)),
         card(t('quality.title'), qualityView(incident.quality)),
         readingCards(incident),

@@ -1,7 +1,8 @@
 /* The incidents, newest first: found by filter, opened by their link. */
 import { get, urlWith } from '../api.js';
 import { h, replace } from '../dom.js';
-import { duration, money, percent, timeElement, dateText } from '../format.js';
+import { folded } from '../fold.js';
+import { ago, money, percent, timeElement, dateText } from '../format.js';
 import { t } from '../i18n.js';
 import { CATEGORIES, FLAGS, SEVERITIES, STATUSES, categoryWord, flagWord, severityBadge, statusBadge,
   stranger } from '../terms.js';
@@ -15,7 +16,7 @@ const strings = {
     'incidents.text': 'Text', 'incidents.textHint': 'number, seller, file',
     'incidents.invoice': 'Invoice', 'incidents.problem': 'Problem', 'incidents.stated': 'Stated',
     'incidents.computed': 'Computed', 'incidents.delta': 'Difference', 'incidents.age': 'Opened',
-    'incidents.ago': '{age} ago', 'incidents.seen': 'seen {n} times', 'incidents.noNumber': 'No number',
+    'incidents.seen': 'seen {n} times', 'incidents.noNumber': 'No number',
     'incidents.also': 'also: {flags}',
     'incidents.feedback': 'Feedback given',
     'incidents.none': 'There are no incidents. Invoices that do not add up will appear here.',
@@ -29,7 +30,7 @@ const strings = {
     'incidents.text': 'Metin', 'incidents.textHint': 'numara, satıcı, dosya',
     'incidents.invoice': 'Fatura', 'incidents.problem': 'Sorun', 'incidents.stated': 'Belgede yazan',
     'incidents.computed': 'Hesaplanan', 'incidents.delta': 'Fark', 'incidents.age': 'Açılış',
-    'incidents.ago': '{age} önce', 'incidents.seen': '{n} kez görüldü', 'incidents.noNumber': 'Numarasız',
+    'incidents.seen': '{n} kez görüldü', 'incidents.noNumber': 'Numarasız',
     'incidents.also': 'ayrıca: {flags}',
     'incidents.feedback': 'Geri bildirim verildi',
     'incidents.none': 'Hiç olay yok. Hesabı tutmayan faturalar burada görünecek.',
@@ -40,11 +41,12 @@ const strings = {
 
 const PATH = '/admin/incidents';
 const FILTERS = ['tenant_id', 'status', 'severity', 'category', 'flag', 'seller', 'q'];
+const isFiltered = (query) => FILTERS.some((name) => query[name]);
 
 const options = (codes, words) => [['', t('incidents.any')], ...codes.map((code) => [code, words(code)])];
 
 function filters(session, query, navigate) {
-  return filterForm({
+  return folded(filterForm({
     query,
     onChange: (chosen) => navigate(urlWith(PATH, chosen)),
     fields: [
@@ -56,14 +58,14 @@ function filters(session, query, navigate) {
       { name: 'seller', label: t('incidents.seller'), type: 'search', maxlength: 200 },
       { name: 'q', label: t('incidents.text'), type: 'search', maxlength: 200, placeholder: t('incidents.textHint') },
     ],
-  });
+  }), isFiltered(query));
 }
 
 function invoiceCell(row) {
   const number = row.invoice_number ?? t('incidents.noNumber');
   return [
     h('a', { href: `${PATH}/${row.id}`, class: 'fw-semibold' }, stranger(number, { fold: 60, plain: true })),
-    h('div', null, stranger(row.seller_name, { fold: 80, plain: true })),
+    h('div', { class: 'mz-regular' }, stranger(row.seller_name, { fold: 80, plain: true })),
     h('div', { class: 'mz-note' }, [row.tenant_id, row.issue_date && dateText(row.issue_date)].filter(Boolean).join(' · ')),
   ];
 }
@@ -78,13 +80,12 @@ function problemCell(row) {
 }
 
 function ageCell(row) {
-  const age = duration(Math.max(0, Date.now() - Date.parse(row.created_at)));
-  return [h('div', null, t('incidents.ago', { age })),
+  return [h('div', null, ago(row.created_at)),
     h('div', { class: 'mz-note' }, timeElement(row.created_at)),
     row.occurrence_count > 1 && h('div', { class: 'mz-note' }, `↻ ${t('incidents.seen', { n: row.occurrence_count })}`)];
 }
 
-const amount = (row, name) => money(row[name], row.currency);
+const amount = (row, name) => h('span', { class: 'mz-amount' }, money(row[name], row.currency));
 
 function list(rows) {
   return table({
@@ -105,7 +106,7 @@ function list(rows) {
 }
 
 function nothing(query) {
-  return FILTERS.some((name) => query[name])
+  return isFiltered(query)
     ? empty(t('incidents.noneFound'))
     : empty(t('incidents.none'), link('/admin/upload', t('incidents.noneUpload')));
 }

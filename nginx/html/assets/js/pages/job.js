@@ -78,7 +78,7 @@ async function render(root, { id, session, signal }) {
   const path = `/admin/jobs/${encodeURIComponent(id)}`;
   let job = await get(path, {}, { signal });
   let thresholds = null;
-  const places = { head: h('div', null), notice: h('div', null), result: h('div', null), reading: h('div', null) };
+  const places = { head: h('div', null), notice: h('div', null), result: h('div', { class: 'mz-first' }), reading: h('div', null) };
 
   function actions() {
     const verb = verbFor(job.status);
@@ -88,8 +88,8 @@ async function render(root, { id, session, signal }) {
 
   function draw() {
     const focused = document.activeElement?.id;
-    replace(places.head, pageHeader(t('job.heading'), actions()),
-      h('p', { class: 'mz-badges' }, jobBadge(job)), card(null, stateFacts(job)),
+    replace(places.head, pageHeader([t('job.heading'), ' ', h('code', null, job.id.slice(0, 8))], actions()),
+      h('p', { class: 'mz-badges' }, jobBadge(job)), h('div', { class: 'mz-compact' }, card(null, stateFacts(job))),
       session.role === 'viewer' && h('p', { class: 'mz-note' }, t('job.viewer')));
     replace(places.result, resultCard(job));
     replace(places.reading, job.extraction && [

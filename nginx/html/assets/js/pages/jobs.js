@@ -1,6 +1,7 @@
 /* The queue and what became of it, live; cancelling and retrying one, some or all. */
 import { get, send, urlWith } from '../api.js';
 import { h, replace } from '../dom.js';
+import { folded } from '../fold.js';
 import { number } from '../format.js';
 import { t } from '../i18n.js';
 import { VERBS, changeAll, changeIds, mayChange, resultNotice, sure, verbFor } from '../jobs/change.js';
@@ -43,6 +44,7 @@ const strings = {
 
 const PATH = '/admin/jobs';
 const FILTERS = ['tenant_id', 'status', 'stuck', 'q'];
+const isFiltered = (query) => FILTERS.some((name) => query[name]);
 const COUNTS_MS = 1500;
 const LIST_MS = 5000;
 const NOW = { queued: { status: 'QUEUED' }, running: { status: 'RUNNING' }, stuck: { stuck: 'true' } };
@@ -57,7 +59,7 @@ function countsView(counts, tenant) {
 }
 
 function filters(session, query, navigate) {
-  return filterForm({
+  return folded(filterForm({
     query,
     onChange: (chosen) => navigate(urlWith(PATH, chosen)),
     fields: [
@@ -66,12 +68,12 @@ function filters(session, query, navigate) {
       { name: 'q', label: t('jobs.text'), type: 'search', maxlength: 200, placeholder: t('jobs.textHint') },
       { name: 'stuck', label: t('jobs.stuckOnly'), type: 'checkbox' },
     ],
-  });
+  }), isFiltered(query));
 }
 
 function nothing(query, nextCursor) {
   if (nextCursor) return empty(t('jobs.noneYet'));
-  return FILTERS.some((name) => query[name]) ? empty(t('jobs.noneFound')) : empty(t('jobs.none'), link('/admin/upload', t('jobs.noneUpload')));
+  return isFiltered(query) ? empty(t('jobs.noneFound')) : empty(t('jobs.none'), link('/admin/upload', t('jobs.noneUpload')));
 }
 
 /* By tenant: another filter does not begin the measuring anew. */
