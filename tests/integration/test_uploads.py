@@ -152,6 +152,9 @@ class FullDisk(UploadCase):
         DISKS.fill("uploads")
         for document in (random_pdf(100), random_pdf(60000), random_pdf(MAX_UPLOAD)):
             self.assert_refused_for_room(self.upload(document))
+        body, kind = multipart(random_pdf(60000).content)
+        self.assert_refused_for_room(self.stack.request(
+            "POST", "/admin/upload", body, {"Content-Type": kind, "X-Admin-Key": self.stack.admin_key}))
         # What needs no file goes on.
         self.assertEqual(200, self.stack.request("GET", "/health").status)
         self.assert_problem(self.stack.get("/jobs/1"), 404, "job_not_found")
