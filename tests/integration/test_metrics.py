@@ -259,9 +259,9 @@ class Distribution(MetricsCase):
     def test_histogram(self):
         """The lower bound is in, the upper out; only mismatches are in it."""
         for i, ratio in enumerate((0, 0.0199, 0.02, 0.0499, 0.05, 0.0999, 0.10, 0.1999, 0.20, 0.2001, 7)):
-            self.ledger.invoices(1, f"{DAY}T00:{i:02}:00Z", "mismatch", severity="S2", ratio=ratio)
+            self.ledger.invoices(i + 1, f"{DAY}T00:{i:02}:00Z", "mismatch", severity="S2", ratio=ratio)
         self.ledger.invoices(5, f"{DAY}T01:00:00Z", "minor", ratio=0.03)
-        self.assertEqual([("0-2%", 2), ("2-5%", 2), ("5-10%", 2), ("10-20%", 2), ("20%+", 3)],
+        self.assertEqual([("0-2%", 1 + 2), ("2-5%", 3 + 4), ("5-10%", 5 + 6), ("10-20%", 7 + 8), ("20%+", 9 + 10 + 11)],
                          [(b["label"], b["count"]) for b in self.health()["histogram"]])
 
     def test_action_classes(self):
