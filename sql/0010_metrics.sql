@@ -4,13 +4,16 @@
 -- whatever the server's time zone.
 
 -- Whose invoice it is, small enough for an index whatever the name: by tax id where there is one.
-alter table invoices add column seller_key bigint;
-comment on column invoices.seller_key is 'Hash of the seller''s tax id, or of the name where there is none; null without both';
-
 create function seller_key(p_tax_id text, p_name text) returns bigint language sql immutable parallel safe as $$
 	select hashtextextended(coalesce('tax id ' || nullif(p_tax_id, ''), 'name ' || nullif(p_name, '')), 0)
 $$;
 comment on function seller_key(text, text) is 'What tells sellers apart: the tax id, else the name';
+
+-- Generated for the rows that are there, which rewrites the table once and leaves no dead rows; from
+-- then on by a trigger, as finish_job() inserts whole rows.
+alter table invoices add column seller_key bigint generated always as (seller_key(seller_tax_id, seller_name)) stored;
+alter table invoices alter column seller_key drop expression;
+comment on column invoices.seller_key is 'Hash of the seller''s tax id, or of the name where there is none; null without both';
 
 create function invoices_seller_key() returns trigger language plpgsql as $$
 begin
@@ -20,7 +23,6 @@ end $$;
 comment on function invoices_seller_key() is 'Fills invoices.seller_key';
 create trigger seller_key before insert on invoices for each row execute function invoices_seller_key();
 alter table invoices enable always trigger seller_key;
-update invoices set seller_key = seller_key(seller_tax_id, seller_name);
 
 -- Figures read nothing but this index: a tenant's rows of a month are scattered over the table.
 -- For that the table must be known to be visible to all, which is vacuum's to find out, early.
@@ -43,7 +45,9 @@ begin
 	return null;
 end $$;
 comment on function incident_feedback_copy() is 'Fills incidents.feedback_correct and feedback_seconds; with null where the feedback goes';
-create trigger copy after insert or update or delete on incident_feedback for each row execute function incident_feedback_copy();
+create trigger copy after insert or update or delete on incident_feedback
+    for each row execute function incident_feedback_copy();
+alter table incident_feedback enable always trigger copy;
 update incidents i set feedback_correct = b.was_hint_correct, feedback_seconds = b.resolution_time_seconds
   from incident_feedback b where b.tenant_id = i.tenant_id and b.incident_id = i.id;
 
