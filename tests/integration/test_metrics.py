@@ -1,7 +1,7 @@
 """System health and feedback statistics: every figure from rows of a known past (SPEC §7, §8)."""
 import json
 
-from harness import StackCase
+from harness import SqlError, StackCase
 from ledger import Ledger
 
 DAY = "2026-01-17"
@@ -160,6 +160,26 @@ class Figures(MetricsCase):
             self.assertEqual([1, 6], [d["total_invoices"] for d in health["trend"]])
             self.assertEqual((7, 7), (health["front_door"]["4xx"], health["current_period"]["total_invoices"]))
             self.assertEqual(2, json.loads(stats)["resolved_total"])
+
+
+class Rights(MetricsCase):
+    def test_who_may(self):
+        """Operators and the watchdog see it all, a worker its job's tenant; only the watchdog keeps a day, and nobody changes one."""
+        example(self.ledger).write()
+        health = f"select system_health('{self.tenant}', '{DAY}', 1, 10)::jsonb - 'generated_at'"
+        whole = self.stack.sql(health)
+        self.assertEqual(150, json.loads(whole[0][0])["current_period"]["total_invoices"])
+        for role in ("admin", "watchdog"):
+            self.assertEqual(whole, self.stack.sql(health, role))
+        for role in ("admin", "app", "worker"):
+            with self.subTest(role=role), self.assertRaises(SqlError) as refused:
+                self.stack.sql(f"select run_summary_write('{DAY}', '{self.tenant}')", role)
+            self.assertEqual("42501", refused.exception.state)
+        with self.assertRaises(SqlError) as refused:
+            self.stack.sql(f"update run_summaries set summary = '{{}}' where tenant_id = '{self.tenant}'", "watchdog")
+        self.assertEqual("42501", refused.exception.state)
+        total = f"select (figures('{self.tenant}', '{DAY}', '2026-01-18')).total_invoices"
+        self.assertEqual([[["150"]], [["0"]]], [self.stack.sql(total, "worker", tenant=t) for t in (self.tenant, "default")])
 
 
 class Drift(StackCase):
