@@ -25,6 +25,7 @@ addStrings({
     'decision.conflictUnknown': 'Nothing was changed: this incident was changed in the meantime. You see it as it is now; what you typed is still here.',
     'decision.unsentNote': 'Your note, which was not saved',
     'decision.next': 'Start with what to check, compare with the document, then resolve.',
+    'decision.nextWithoutHint': 'Look at the document and at what was flagged, then resolve.',
   },
   tr: {
     'decision.title': 'Kararınız', 'decision.acknowledge': 'Üstlen', 'decision.resolve': 'Çöz…',
@@ -38,6 +39,7 @@ addStrings({
     'decision.conflictUnknown': 'Hiçbir şey değiştirilmedi: bu arada olay değişti. Olayın şimdiki hâlini görüyorsunuz; yazdıklarınız duruyor.',
     'decision.unsentNote': 'Kaydedilmeyen notunuz',
     'decision.next': 'Önce kontrol listesine bakın, belgeyle karşılaştırın, sonra çözün.',
+    'decision.nextWithoutHint': 'Belgeye ve işaretlenen sorunlara bakın, sonra çözün.',
   },
 });
 
@@ -110,7 +112,7 @@ function openBody(incident, draft, actions) {
   if (draft.mode === 'resolve') return resolveForm(draft, actions);
   const resolve = button(t('decision.resolve'), () => actions.redraw({ mode: 'resolve' }), 'primary');
   return [
-    h('p', null, t('decision.next')),
+    h('p', null, t(incident.action_class === null ? 'decision.nextWithoutHint' : 'decision.next')),
     h('div', { class: 'mz-buttons' }, incident.status === 'OPEN'
       ? [button(t('decision.acknowledge'), () => actions.setStatus('ACK')), resolve]
       : [resolve, button(t('decision.release'), () => actions.setStatus('OPEN'))]),

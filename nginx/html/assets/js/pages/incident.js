@@ -124,6 +124,7 @@ async function render(root, { id, session, signal }) {
   }
 
   draw();
+  document.title = t('app.title', { page: places.head.querySelector('h1').textContent.trim() });
   const hint = incident.audit?.action_hint ?? null;
   replace(root,
     h('p', { class: 'mz-note' }, link('/admin/incidents', `← ${t('incident.back')}`)),

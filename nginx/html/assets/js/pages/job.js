@@ -133,6 +133,7 @@ async function render(root, { id, session, signal }) {
 
   thresholds = await get('/admin/config', {}, { signal }).catch(() => null);
   draw();
+  document.title = t('app.title', { page: places.head.querySelector('h1').textContent });
   replace(root, h('p', { class: 'mz-note' }, link('/admin/jobs', `← ${t('job.back')}`)), places.head, places.notice,
     h('div', { class: 'mz-beside' },
       h('div', { class: 'mz-beside-document' }, card(t('document.title'), documentView(path, job.document))),

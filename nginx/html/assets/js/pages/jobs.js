@@ -54,7 +54,7 @@ function countsView(counts, tenant) {
   const one = ([name, filter]) => h('a', { class: 'mz-count', href: urlWith(PATH, { tenant_id: tenant, ...filter }) },
     figure(t(`jobs.count.${name}`), name === 'succeeded' && counts.succeeded_is_minimum ? `≥ ${number(counts[name])}` : counts[name]));
   const group = (label, of) => h('div', { role: 'group', 'aria-label': t(label) },
-    h('h3', null, t(label)), h('div', { class: 'mz-counts' }, Object.entries(of).map(one)));
+    h('h2', { class: 'mz-group-title' }, t(label)), h('div', { class: 'mz-counts' }, Object.entries(of).map(one)));
   return h('div', { class: 'mz-count-groups' }, group('jobs.now', NOW), group('jobs.ended', ENDED));
 }
 
