@@ -81,7 +81,7 @@ function stepRow(step, i, currency) {
   return row('', stepLabel(step), operator, operator !== '' && step.value.coef < 0n ? `(${shown})` : shown);
 }
 
-function ledger(totals, currency) {
+function ledger(totals, currency, isMismatch) {
   const exact = (d) => money(text(d, 2), currency);
   const assembled = totals.statedFrom.length > 1;
   return h('table', { class: 'mz-ledger' },
@@ -93,7 +93,7 @@ function ledger(totals, currency) {
       assembled ? totals.statedFrom.map((step, i) => stepRow(step, i, currency)) : null,
       row('mz-ledger-sum', t('audit.stated'), assembled ? '=' : '', exact(totals.stated))),
     h('tbody', null,
-      row('mz-ledger-result', t('audit.difference'), '|Δ|', exact(totals.delta)),
+      row(isMismatch ? 'mz-ledger-result mz-ledger-off' : 'mz-ledger-result', t('audit.difference'), '|Δ|', exact(totals.delta)),
       row('', [t('audit.ratio'), h('small', { class: 'mz-note d-block' },
         t('audit.ratioOf', { delta: money(text(totals.delta, 2)), stated: money(text(totals.denominator, 2)) }))],
       '=', percent(text(totals.ratio)))));
@@ -135,10 +135,10 @@ export function auditView(audit, extraction, thresholds) {
     && compare(totals.stated, parse(audit.stated)) === 0;
   return [
     head,
-    ledger(totals, currency),
+    ledger(totals, currency, audit.outcome === 'mismatch'),
     agrees ? null : h('p', { class: 'mz-notice mz-warn', role: 'alert' },
       t('audit.differs', { computed: money(audit.computed, currency) })),
     audit.suspect_reason === null ? null : h('p', null, `⚠ ${t('audit.suspect')}`),
-    thresholds === null ? null : rules(audit, totals, thresholds),
+    thresholds === null || audit.outcome === 'exact' ? null : rules(audit, totals, thresholds),
   ];
 }
