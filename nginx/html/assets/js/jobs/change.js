@@ -60,6 +60,17 @@ export async function sure(verb, n, { title = t(`change.${verb}.title`, { n }), 
 const none = () => ({ done: [], refused: [], remaining: 0 });
 const joined = (a, b) => ({ done: [...a.done, ...b.done], refused: [...a.refused, ...b.refused], remaining: b.remaining });
 
+/* {done, refused, remaining} of one. */
+export async function changeOne(verb, id) {
+  try {
+    await send('POST', `/admin/jobs/${id}/${verb}`);
+    return { ...none(), done: [id] };
+  } catch (error) {
+    if (error.status !== 409 && error.status !== 404) throw error;
+    return { ...none(), refused: [{ id, code: error.code }] };
+  }
+}
+
 /* However many ids there are: {done, refused, remaining}. */
 export async function changeIds(verb, ids) {
   let result = none();

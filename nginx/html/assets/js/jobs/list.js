@@ -3,20 +3,20 @@ import { h } from '../dom.js';
 import { duration, timeElement } from '../format.js';
 import { t, addStrings } from '../i18n.js';
 import { jobBadge, outcomeBadge, severityBadge, stranger } from '../terms.js';
-import { button, link, table } from '../ui.js';
+import { button, table } from '../ui.js';
 import { verbFor } from './change.js';
 import { jobError } from './errors.js';
 
 addStrings({
   en: {
     'jobs.caption': 'Jobs, newest first', 'jobs.select': 'Select', 'jobs.selectOne': 'Select job {id}',
-    'jobs.job': 'Job', 'jobs.state': 'State', 'jobs.outcome': 'Outcome', 'jobs.time': 'Time', 'jobs.created': 'Accepted',
+    'jobs.job': 'Job', 'jobs.state': 'State', 'jobs.outcome': 'Outcome', 'jobs.created': 'Accepted',
     'jobs.actions': 'Actions', 'jobs.attempts': '{n} tries used', 'jobs.again': 'next try', 'jobs.took': 'took {time}',
     'jobs.incident': 'incident', 'jobs.cancelOne': 'Cancel job {id}', 'jobs.retryOne': 'Retry job {id}',
   },
   tr: {
     'jobs.caption': 'İşler, en yenisi başta', 'jobs.select': 'Seç', 'jobs.selectOne': '{id} işini seç',
-    'jobs.job': 'İş', 'jobs.state': 'Durum', 'jobs.outcome': 'Sonuç', 'jobs.time': 'Süre', 'jobs.created': 'Kabul',
+    'jobs.job': 'İş', 'jobs.state': 'Durum', 'jobs.outcome': 'Sonuç', 'jobs.created': 'Kabul',
     'jobs.actions': 'İşlemler', 'jobs.attempts': '{n} deneme kullanıldı', 'jobs.again': 'sonraki deneme', 'jobs.took': '{time} sürdü',
     'jobs.incident': 'olay', 'jobs.cancelOne': '{id} işini iptal et', 'jobs.retryOne': '{id} işini yeniden dene',
   },
@@ -26,7 +26,7 @@ export const shortId = (id) => id.slice(0, 8);
 
 function jobCell(job) {
   return [
-    h('a', { href: `/admin/jobs/${job.id}`, class: 'fw-semibold' }, stranger(job.filename, { fold: 60, plain: true })),
+    h('a', { id: `job-${job.id}`, href: `/admin/jobs/${job.id}`, class: 'fw-semibold' }, stranger(job.filename, { fold: 60, plain: true })),
     h('div', { class: 'mz-note' }, `${shortId(job.id)} · ${job.tenant_id}`),
   ];
 }
@@ -42,7 +42,7 @@ function outcomeCell(job) {
   return [
     job.error && h('div', { class: 'mz-note' }, jobError(job.error.code)),
     job.outcome && job.outcome !== 'failed' && h('div', null, outcomeBadge(job.outcome), ' ', severityBadge(job.severity)),
-    job.incident_id && h('div', null, link(`/admin/incidents/${job.incident_id}`, `→ ${t('jobs.incident')}`)),
+    job.incident_id && h('div', null, h('a', { id: `incident-of-${job.id}`, href: `/admin/incidents/${job.incident_id}` }, `→ ${t('jobs.incident')}`)),
     !job.error && !job.outcome && '–',
   ];
 }

@@ -21,6 +21,7 @@ const strings = {
     'incidents.feedback': 'Feedback given',
     'incidents.none': 'There are no incidents. Invoices that do not add up will appear here.',
     'incidents.noneUpload': 'Upload an invoice',
+    'incidents.noneYet': 'Not found among the newest incidents; the next page looks among older ones.',
     'incidents.noneFound': 'No incident matches these filters. Take one away, or clear them all.',
   },
   tr: {
@@ -35,6 +36,7 @@ const strings = {
     'incidents.feedback': 'Geri bildirim verildi',
     'incidents.none': 'Hiç olay yok. Hesabı tutmayan faturalar burada görünecek.',
     'incidents.noneUpload': 'Fatura yükle',
+    'incidents.noneYet': 'En yeni olaylar arasında bulunamadı; sonraki sayfa daha eskilere bakar.',
     'incidents.noneFound': 'Bu filtrelere uyan olay yok. Bir filtreyi kaldırın ya da hepsini temizleyin.',
   },
 };
@@ -105,7 +107,8 @@ function list(rows) {
   });
 }
 
-function nothing(query) {
+function nothing(query, nextCursor) {
+  if (nextCursor) return empty(t('incidents.noneYet'));
   return isFiltered(query)
     ? empty(t('incidents.noneFound'))
     : empty(t('incidents.none'), link('/admin/upload', t('incidents.noneUpload')));
@@ -116,7 +119,7 @@ async function render(root, { query, session, signal, navigate }) {
   replace(root,
     pageHeader(t('page.incidents')),
     filters(session, query, navigate),
-    incidents.length === 0 ? nothing(query) : list(incidents),
+    incidents.length === 0 ? nothing(query, nextCursor) : list(incidents),
     pager({ path: PATH, query, nextCursor }));
 }
 

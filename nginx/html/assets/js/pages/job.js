@@ -1,13 +1,14 @@
 /* One job: where it is, what came of it, live until it ends. */
-import { get, send } from '../api.js';
+import { get } from '../api.js';
 import { h, replace } from '../dom.js';
+import { keepFocus } from '../focus.js';
 import { duration, number, timeElement } from '../format.js';
 import { t } from '../i18n.js';
 import { auditView } from '../invoice/audit.js';
 import { documentView } from '../invoice/document.js';
 import { fieldsTable, partsTables } from '../invoice/extraction.js';
 import { qualityView } from '../invoice/quality.js';
-import { resultNotice, sure, verbFor } from '../jobs/change.js';
+import { changeOne, resultNotice, sure, verbFor } from '../jobs/change.js';
 import { jobError } from '../jobs/errors.js';
 import { repeat } from '../live.js';
 import { flagWord, jobBadge, severityBadge, skippedSentence, statusBadge, stranger } from '../terms.js';
@@ -15,7 +16,7 @@ import { button, card, errorBox, facts, link, pageHeader } from '../ui.js';
 
 const strings = {
   en: {
-    'job.heading': 'Job', 'job.back': 'All jobs', 'job.state': 'State', 'job.tenant': 'Tenant', 'job.accepted': 'Accepted',
+    'job.heading': 'Job', 'job.back': 'All jobs', 'job.tenant': 'Tenant', 'job.accepted': 'Accepted',
     'job.started': 'Started', 'job.ended': 'Ended', 'job.nextTry': 'Next try', 'job.attempts': 'Tries used', 'job.retries': 'Put back',
     'job.lostLeases': 'Workers lost', 'job.worker': 'Worker', 'job.model': 'Model', 'job.trace': 'Trace id',
     'job.queueTime': 'Waited', 'job.readTime': 'Reading', 'job.totalTime': 'In all', 'job.error': 'Error', 'job.result': 'Result',
@@ -24,7 +25,7 @@ const strings = {
     'job.viewer': 'Your role may look but not cancel or retry.',
   },
   tr: {
-    'job.heading': 'İş', 'job.back': 'Tüm işler', 'job.state': 'Durum', 'job.tenant': 'Tenant', 'job.accepted': 'Kabul',
+    'job.heading': 'İş', 'job.back': 'Tüm işler', 'job.tenant': 'Tenant', 'job.accepted': 'Kabul',
     'job.started': 'Başlangıç', 'job.ended': 'Bitiş', 'job.nextTry': 'Sonraki deneme', 'job.attempts': 'Kullanılan deneme', 'job.retries': 'Geri konma',
     'job.lostLeases': 'Kaybedilen worker', 'job.worker': 'Worker', 'job.model': 'Model', 'job.trace': 'Trace kimliği',
     'job.queueTime': 'Bekleme', 'job.readTime': 'Okuma', 'job.totalTime': 'Toplam', 'job.error': 'Hata', 'job.result': 'Sonuç',
@@ -87,27 +88,23 @@ async function render(root, { id, session, signal }) {
   }
 
   function draw() {
-    const focused = document.activeElement?.id;
-    replace(places.head, pageHeader([t('job.heading'), ' ', h('code', null, job.id.slice(0, 8))], actions()),
+    keepFocus(() => replace(places.head, pageHeader([t('job.heading'), ' ', h('code', null, job.id.slice(0, 8))], actions()),
       h('p', { class: 'mz-badges' }, jobBadge(job)), h('div', { class: 'mz-compact' }, card(null, stateFacts(job))),
-      session.role === 'viewer' && h('p', { class: 'mz-note' }, t('job.viewer')));
+      session.role === 'viewer' && h('p', { class: 'mz-note' }, t('job.viewer'))));
     replace(places.result, resultCard(job));
     replace(places.reading, job.extraction && [
       card(t('audit.title'), auditView(job.audit, job.extraction, thresholds)),
       card(t('quality.title'), qualityView(job.quality)),
       card(t('extraction.fields'), fieldsTable(job.extraction)),
       card(t('extraction.parts'), partsTables(job.extraction))]);
-    if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
   async function change(verb) {
     if (verb === 'cancel' && !await sure(verb, 1)) return;
     try {
-      await send('POST', `${path}/${verb}`);
-      replace(places.notice, resultNotice(verb, { done: [id], refused: [], remaining: 0 }));
+      replace(places.notice, resultNotice(verb, await changeOne(verb, id)));
     } catch (error) {
-      const refused = error.status === 409;
-      replace(places.notice, refused ? resultNotice(verb, { done: [], refused: [{ id, code: error.code }], remaining: 0 }) : errorBox(error));
+      replace(places.notice, errorBox(error));
     }
     if (!signal.aborted) await follow();
   }

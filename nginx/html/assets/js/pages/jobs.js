@@ -1,10 +1,11 @@
 /* The queue and what became of it, live; cancelling and retrying one, some or all. */
-import { get, send, urlWith } from '../api.js';
+import { get, urlWith } from '../api.js';
 import { h, replace } from '../dom.js';
+import { keepFocus } from '../focus.js';
 import { folded } from '../fold.js';
 import { number } from '../format.js';
 import { t } from '../i18n.js';
-import { VERBS, changeAll, changeIds, mayChange, resultNotice, sure, verbFor } from '../jobs/change.js';
+import { VERBS, changeAll, changeIds, changeOne, mayChange, resultNotice, sure, verbFor } from '../jobs/change.js';
 import { Drain, drawDrain } from '../jobs/drain.js';
 import { jobTable } from '../jobs/list.js';
 import { repeat } from '../live.js';
@@ -50,12 +51,19 @@ const LIST_MS = 5000;
 const NOW = { queued: { status: 'QUEUED' }, running: { status: 'RUNNING' }, stuck: { stuck: 'true' } };
 const ENDED = { succeeded: { status: 'SUCCEEDED' }, failed: { status: 'FAILED' }, skipped: { status: 'SKIPPED' }, cancelled: { status: 'CANCELLED' } };
 
-function countsView(counts, tenant) {
-  const one = ([name, filter]) => h('a', { class: 'mz-count', href: urlWith(PATH, { tenant_id: tenant, ...filter }) },
-    figure(t(`jobs.count.${name}`), name === 'succeeded' && counts.succeeded_is_minimum ? `≥ ${number(counts[name])}` : counts[name]));
+/* {node, show(counts)}: drawn once, so that nobody's click or focus is lost to a figure that changes. */
+function countsView(tenant) {
+  const values = new Map();
+  const one = ([name, filter]) => {
+    const node = figure(t(`jobs.count.${name}`), '');
+    values.set(name, node.querySelector('.mz-figure-value'));
+    return h('a', { class: 'mz-count', href: urlWith(PATH, { tenant_id: tenant, ...filter }) }, node);
+  };
   const group = (label, of) => h('div', { role: 'group', 'aria-label': t(label) },
     h('h2', { class: 'mz-group-title' }, t(label)), h('div', { class: 'mz-counts' }, Object.entries(of).map(one)));
-  return h('div', { class: 'mz-count-groups' }, group('jobs.now', NOW), group('jobs.ended', ENDED));
+  const node = h('div', { class: 'mz-count-groups' }, group('jobs.now', NOW), group('jobs.ended', ENDED));
+  const words = (name, counts) => (name === 'succeeded' && counts.succeeded_is_minimum ? '≥ ' : '') + number(counts[name]);
+  return { node, show: (counts) => values.forEach((value, name) => replace(value, words(name, counts))) };
 }
 
 function filters(session, query, navigate) {
@@ -84,137 +92,155 @@ function drainOf(tenant) {
   return drains.get(tenant);
 }
 
-async function render(root, { query, session, signal, navigate }) {
-  const may = session.role !== 'viewer';
-  const tenant = query.tenant_id ?? '';
-  const chosen = new Map(); // id → job
-  const drain = drainOf(tenant);
-  const places = { counts: h('div', null), drain: h('div', { 'aria-live': 'off' }), result: h('div', null), bulk: h('div', { class: 'mz-buttons mz-bulk' }), list: h('div', null) };
-  let page, counts, listedAt, listedFor;
+class Jobs {
+  #chosen = new Map(); // id → job
+  #places = { drain: h('div', null), result: h('div', null), bulk: h('div', { class: 'mz-buttons mz-bulk' }), list: h('div', null) };
+  #at; // what render() gets
+  #tenant;
+  #may;
+  #figures;
+  #drain;
+  #counts;
+  #page;
+  #listedAt;
+  #listedFor; // the counts then
 
-  const changed = () => JSON.stringify(counts) !== listedFor;
-
-  async function loadList() {
-    page = await get(PATH, query, { signal });
-    listedAt = Date.now();
-    listedFor = JSON.stringify(counts);
-    for (const id of chosen.keys()) {
-      const job = page.jobs.find((each) => each.id === id);
-      if (job && verbFor(job.status)) chosen.set(id, job);
-      else chosen.delete(id);
-    }
+  constructor(at) {
+    this.#at = at;
+    this.#tenant = at.query.tenant_id ?? '';
+    this.#may = at.session.role !== 'viewer';
+    this.#figures = countsView(this.#tenant);
+    this.#drain = drainOf(this.#tenant);
   }
 
-  async function loadCounts() {
-    counts = await get(`${PATH}/counts`, { tenant_id: tenant }, { signal });
-    drain.add(counts.queued + counts.running, Date.now());
+  async open(root) {
+    const { query, session, signal, navigate } = this.#at;
+    await this.#loadCounts();
+    await this.#loadList();
+    this.#drawCounts();
+    this.#drawList();
+    replace(root, pageHeader(t('page.jobs')),
+      card(null, this.#figures.node, this.#places.drain),
+      filters(session, query, navigate),
+      this.#may ? this.#places.bulk : h('p', { class: 'mz-note' }, t('jobs.viewer')),
+      this.#places.result, this.#places.list);
+    repeat(() => this.#tick(), { everyMs: COUNTS_MS, signal });
   }
 
-  function drawCounts() {
-    replace(places.counts, countsView(counts, tenant));
-    drawDrain(places.drain, drain, counts.queued - counts.due);
-  }
-
-  /* Drawn anew under the reader's hands: the focus stays where it was. */
-  function drawList() {
-    const focused = document.activeElement?.id;
-    replace(places.list, page.jobs.length === 0 ? nothing(query, page.next_cursor)
-      : jobTable({ jobs: page.jobs, chosen, onChoose: choose, onChange: may ? changeOne : null }),
-    pager({ path: PATH, query, nextCursor: page.next_cursor }));
-    if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus({ preventScroll: true });
-    drawBulk();
-  }
-
-  function drawBulk() {
-    if (!may) return;
-    const changeable = page.jobs.filter((job) => verbFor(job.status));
-    const all = verbFor(query.status ?? '');
-    const plainState = all && !query.stuck && !query.q && page.jobs.length > 0;
-    replace(places.bulk,
-      changeable.length > 0 && button(t(chosen.size > 0 ? 'jobs.selectNone' : 'jobs.selectPage'), () => {
-        if (chosen.size > 0) chosen.clear();
-        else changeable.forEach((job) => chosen.set(job.id, job));
-        drawList();
-      }, 'outline-secondary', { id: 'choose-page' }),
-      VERBS.map((verb) => {
-        const ids = [...chosen.values()].filter((job) => mayChange(verb, job.status)).map((job) => job.id);
-        return ids.length > 0 && button(t(`jobs.${verb}Chosen`, { n: ids.length }), () => changeChosen(verb, ids),
-          verb === 'cancel' ? 'danger' : 'primary', { id: `${verb}-chosen` });
-      }),
-      plainState && button(t(`jobs.${all}All`, { state: t(`job.${query.status}`) }), () => changeEvery(all), 'outline-secondary', { id: 'change-all' }));
-  }
-
-  function choose(job, on) {
-    if (on) chosen.set(job.id, job);
-    else chosen.delete(job.id);
-    drawBulk();
-  }
-
-  /* Does it, says what came of it, and shows the jobs as they are then. */
-  async function perform(verb, action) {
+  async #tick() {
+    const { signal } = this.#at;
     try {
-      replace(places.result, resultNotice(verb, await action()));
-      chosen.clear();
-      drain.restart();
-      await Promise.all([loadCounts(), loadList()]);
-      if (signal.aborted) return;
-      drawCounts();
-      drawList();
+      await this.#loadCounts();
+      this.#drawCounts();
+      const due = this.#listedFor !== JSON.stringify(this.#counts) && Date.now() - this.#listedAt >= LIST_MS;
+      if (!due || document.querySelector('dialog[open]')) return;
+      await this.#loadList();
+      this.#drawList();
     } catch (error) {
-      if (!signal.aborted) replace(places.result, errorBox(error));
+      if (!signal.aborted && error.status !== 401) replace(this.#places.drain, h('p', { class: 'mz-soft' }, t('jobs.stale')));
     }
   }
 
-  async function changeOne(verb, job) {
-    if (verb === 'cancel' && !await sure(verb, 1)) return;
-    await perform(verb, async () => {
-      try {
-        await send('POST', `${PATH}/${job.id}/${verb}`);
-        return { done: [job.id], refused: [], remaining: 0 };
-      } catch (error) {
-        if (error.status !== 409 && error.status !== 404) throw error;
-        return { done: [], refused: [{ id: job.id, code: error.code }], remaining: 0 };
-      }
+  async #loadCounts() {
+    this.#counts = await get(`${PATH}/counts`, { tenant_id: this.#tenant }, { signal: this.#at.signal });
+    this.#drain.add(this.#counts.queued + this.#counts.running, Date.now());
+  }
+
+  /* What was chosen stays so as long as it is on the page and something can be done about it. */
+  async #loadList() {
+    this.#page = await get(PATH, this.#at.query, { signal: this.#at.signal });
+    this.#listedAt = Date.now();
+    this.#listedFor = JSON.stringify(this.#counts);
+    const listed = new Map(this.#page.jobs.filter((job) => verbFor(job.status)).map((job) => [job.id, job]));
+    this.#chosen = new Map([...this.#chosen.keys()].filter((id) => listed.has(id)).map((id) => [id, listed.get(id)]));
+  }
+
+  #drawCounts() {
+    this.#figures.show(this.#counts);
+    drawDrain(this.#places.drain, this.#drain, this.#counts.queued - this.#counts.due);
+  }
+
+  #drawList() {
+    const { jobs, next_cursor: nextCursor } = this.#page;
+    const { query } = this.#at;
+    keepFocus(() => {
+      replace(this.#places.list,
+        jobs.length === 0 ? nothing(query, nextCursor) : jobTable({ jobs, chosen: this.#chosen,
+          onChoose: (job, on) => this.#choose(job, on), onChange: this.#may && ((verb, job) => this.#changeOne(verb, job)) }),
+        pager({ path: PATH, query, nextCursor }));
+      this.#drawBulk();
     });
   }
 
-  async function changeChosen(verb, ids) {
-    if (await sure(verb, ids.length)) await perform(verb, () => changeIds(verb, ids));
+  #drawBulk() {
+    if (!this.#may) return;
+    keepFocus(() => replace(this.#places.bulk, this.#pageButton(), VERBS.map((verb) => this.#chosenButton(verb)), this.#allButton()));
   }
 
-  async function changeEvery(verb) {
-    const n = counts[query.status.toLowerCase()];
-    const where = tenant || session.tenant_id ? t('change.theTenant', { tenant: tenant || session.tenant_id }) : t('change.everyTenant');
-    const note = t(verb === 'cancel' ? 'change.allNow' : 'change.allDay', { n, tenant: where });
-    const title = t(`change.${verb}.all`, { state: t(`job.${query.status}`) });
-    if (!await sure(verb, null, { title, note })) return;
-    await perform(verb, () => changeAll(verb, tenant, query.status,
-      (result) => replace(places.result, h('p', { role: 'status' }, t('jobs.working', { n: result.done.length })))));
+  #pageButton() {
+    const changeable = this.#page.jobs.filter((job) => verbFor(job.status));
+    const toggle = () => {
+      this.#chosen = new Map(this.#chosen.size > 0 ? [] : changeable.map((job) => [job.id, job]));
+      this.#drawList();
+    };
+    return changeable.length > 0
+      && button(t(this.#chosen.size > 0 ? 'jobs.selectNone' : 'jobs.selectPage'), toggle, 'outline-secondary', { id: 'choose-page' });
   }
 
-  async function tick() {
+  #chosenButton(verb) {
+    const ids = [...this.#chosen.values()].filter((job) => mayChange(verb, job.status)).map((job) => job.id);
+    return ids.length > 0 && button(t(`jobs.${verb}Chosen`, { n: ids.length }), () => this.#changeChosen(verb, ids),
+      verb === 'cancel' ? 'danger' : 'primary', { id: `${verb}-chosen` });
+  }
+
+  /* All in a state, which is all that the application can be asked for: so only where nothing else is filtered by. */
+  #allButton() {
+    const { status = '', stuck, q } = this.#at.query;
+    const verb = verbFor(status);
+    return verb && !stuck && !q && this.#page.jobs.length > 0
+      && button(t(`jobs.${verb}All`, { state: t(`job.${status}`) }), () => this.#changeAll(verb), 'outline-secondary', { id: 'change-all' });
+  }
+
+  #choose(job, on) {
+    if (on) this.#chosen.set(job.id, job);
+    else this.#chosen.delete(job.id);
+    this.#drawBulk();
+  }
+
+  /* Does it, says what came of it, and shows the jobs as they are then. */
+  async #perform(verb, action) {
+    const { signal } = this.#at;
     try {
-      await loadCounts();
-      drawCounts();
-      if (changed() && Date.now() - listedAt >= LIST_MS && !document.querySelector('dialog[open]')) {
-        await loadList();
-        drawList();
-      }
+      replace(this.#places.result, resultNotice(verb, await action()));
+      this.#chosen.clear();
+      this.#drain.restart();
+      await this.#loadCounts();
+      await this.#loadList();
+      if (signal.aborted) return;
+      this.#drawCounts();
+      this.#drawList();
     } catch (error) {
-      if (!signal.aborted && error.status !== 401) replace(places.drain, h('p', { class: 'mz-soft' }, t('jobs.stale')));
+      if (!signal.aborted) replace(this.#places.result, errorBox(error));
     }
   }
 
-  await loadCounts();
-  await loadList();
-  drawCounts();
-  drawList();
-  replace(root, pageHeader(t('page.jobs')),
-    card(null, places.counts, places.drain),
-    filters(session, query, navigate),
-    may ? places.bulk : h('p', { class: 'mz-note' }, t('jobs.viewer')),
-    places.result, places.list);
-  repeat(tick, { everyMs: COUNTS_MS, signal });
+  async #changeOne(verb, job) {
+    if (verb === 'retry' || await sure(verb, 1)) await this.#perform(verb, () => changeOne(verb, job.id));
+  }
+
+  async #changeChosen(verb, ids) {
+    if (await sure(verb, ids.length)) await this.#perform(verb, () => changeIds(verb, ids));
+  }
+
+  async #changeAll(verb) {
+    const { query: { status }, session } = this.#at;
+    const tenant = this.#tenant || session.tenant_id;
+    const where = tenant ? t('change.theTenant', { tenant }) : t('change.everyTenant');
+    const note = t(verb === 'cancel' ? 'change.allNow' : 'change.allDay', { n: this.#counts[status.toLowerCase()], tenant: where });
+    const title = t(`change.${verb}.all`, { state: t(`job.${status}`) });
+    const progress = (result) => replace(this.#places.result, h('p', { role: 'status' }, t('jobs.working', { n: result.done.length })));
+    if (await sure(verb, null, { title, note })) await this.#perform(verb, () => changeAll(verb, this.#tenant, status, progress));
+  }
 }
 
-export default { title: 'page.jobs', strings, render };
+export default { title: 'page.jobs', strings, render: (root, at) => new Jobs(at).open(root) };
