@@ -15,6 +15,9 @@
 /* Stopping takes STOP_MS and a last wait or two; STOP_S after the signal it is over. */
 enum { STOP_MS = 4000, STOP_WAIT_MS = 1000, STOP_S = 9, LONGEST_SLEEP_MS = 1000 };
 
+/* nginx turns to a new log within moments of being told. */
+enum { ROTATION_GRACE_MS = 3000 };
+
 static volatile sig_atomic_t stop_requested;
 
 static void on_signal(int sig)
@@ -78,7 +81,7 @@ static enum rc set_up(struct watchdog *w, struct err *e)
 	if (cfg->access_log == NULL) {
 		log_warn("start.watchdog", "ACCESS_LOG is not set: nothing is counted");
 	} else {
-		w->log = tail_new(cfg->access_log);
+		w->log = tail_new(cfg->access_log, ROTATION_GRACE_MS);
 		log_info("start.watchdog", "counting %s", cfg->access_log);
 	}
 	if (w->pg == NULL || (cfg->access_log != NULL && w->log == NULL))

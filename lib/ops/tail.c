@@ -15,12 +15,13 @@ enum { HEAD = 256 /* bytes that tell one file from another */ };
 struct tail {
 	char *path, *folder; /* folder of path, and name in it */
 	const char *name;
+	int64_t grace_ms;
 	int fd;           /* -1: none is open */
 	int64_t ended_at; /* clock_ms() of when a rotated file was first seen at its end; 0: not */
 	char *room;       /* TAIL_CHUNK */
 };
 
-struct tail *tail_new(const char *path)
+struct tail *tail_new(const char *path, int64_t grace_ms)
 {
 	struct tail *t = calloc(1, sizeof *t);
 	const char *slash = strrchr(path, '/');
@@ -28,6 +29,7 @@ struct tail *tail_new(const char *path)
 	if (t == NULL)
 		return NULL;
 	t->fd = -1;
+	t->grace_ms = grace_ms;
 	t->path = strdup(path);
 	t->folder = slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
 	t->room = malloc(TAIL_CHUNK);
@@ -227,7 +229,7 @@ static bool move_on(struct tail *t, struct log_place *after)
 		return false;
 	if (t->ended_at == 0)
 		t->ended_at = clock_ms();
-	if (clock_ms() - t->ended_at < TAIL_GRACE_MS)
+	if (clock_ms() - t->ended_at < t->grace_ms)
 		return false;
 	each_sibling(t, compare, &s);
 	*after = (struct log_place){

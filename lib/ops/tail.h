@@ -4,7 +4,7 @@
  *
  * Renamed (logrotate's default): the old file is read to its end first, also when it was renamed
  * while nobody looked, as long as it lies beside the new one as PATH.1 or PATH-20260117 or the
- * like; the next file is taken once nothing was added to the old one for TAIL_GRACE_MS, as
+ * like; the next file is taken once nothing was added to the old one for a while (grace_ms), as
  * its writer may not have turned to the new one yet.  Copied and truncated: read from the start.
  */
 #ifndef MIZAN_OPS_TAIL_H
@@ -15,8 +15,7 @@
 
 #include "store/front_door.h"
 
-#define TAIL_CHUNK    ((size_t)1 << 20)
-#define TAIL_GRACE_MS 3000
+#define TAIL_CHUNK ((size_t)1 << 20)
 
 struct tail;
 
@@ -30,7 +29,7 @@ struct tail_chunk {
 };
 
 /* The file need not be there.  NULL: out of memory. */
-struct tail *tail_new(const char *path);
+struct tail *tail_new(const char *path, int64_t grace_ms);
 void tail_free(struct tail *t);
 
 /*
