@@ -1,5 +1,6 @@
 /* The table of jobs, in which some can be chosen. */
 import { h } from '../dom.js';
+import { listed } from '../fold.js';
 import { duration, timeElement } from '../format.js';
 import { t, addStrings } from '../i18n.js';
 import { jobBadge, outcomeBadge, severityBadge, stranger } from '../terms.js';
@@ -61,7 +62,7 @@ function choiceCell(job, chosen, onChoose) {
 
 /* chosen: a map of ids; without onChange (for viewers) nothing can be chosen or done. */
 export function jobTable({ jobs, chosen, onChoose, onChange }) {
-  return table({
+  return listed(table({
     caption: t('jobs.caption'),
     columns: [
       onChange && { title: t('jobs.select'), cell: (job) => choiceCell(job, chosen, onChoose) },
@@ -73,5 +74,5 @@ export function jobTable({ jobs, chosen, onChoose, onChange }) {
       onChange && { title: t('jobs.actions'), cell: (job) => actionCell(job, onChange) },
     ].filter(Boolean),
     rows: jobs,
-  });
+  }), t('jobs.caption'));
 }

@@ -1,7 +1,7 @@
 /* The incidents, newest first: found by filter, opened by their link. */
 import { get, urlWith } from '../api.js';
 import { h, replace } from '../dom.js';
-import { folded } from '../fold.js';
+import { folded, listed } from '../fold.js';
 import { ago, money, percent, timeElement, dateText } from '../format.js';
 import { t } from '../i18n.js';
 import { CATEGORIES, FLAGS, SEVERITIES, STATUSES, categoryWord, flagWord, severityBadge, statusBadge,
@@ -15,7 +15,7 @@ const strings = {
     'incidents.category': 'Category', 'incidents.flag': 'Flag', 'incidents.seller': 'Seller',
     'incidents.text': 'Text', 'incidents.textHint': 'number, seller, file',
     'incidents.invoice': 'Invoice', 'incidents.problem': 'Problem', 'incidents.stated': 'Stated',
-    'incidents.computed': 'Computed', 'incidents.delta': 'Difference', 'incidents.age': 'Opened',
+    'incidents.computed': 'Computed', 'incidents.delta': 'Difference', 'incidents.opened': 'opened {age}',
     'incidents.seen': 'seen {n} times', 'incidents.noNumber': 'No number',
     'incidents.also': 'also: {flags}',
     'incidents.feedback': 'Feedback given',
@@ -30,7 +30,7 @@ const strings = {
     'incidents.category': 'Kategori', 'incidents.flag': 'İşaret', 'incidents.seller': 'Satıcı',
     'incidents.text': 'Metin', 'incidents.textHint': 'numara, satıcı, dosya',
     'incidents.invoice': 'Fatura', 'incidents.problem': 'Sorun', 'incidents.stated': 'Belgede yazan',
-    'incidents.computed': 'Hesaplanan', 'incidents.delta': 'Fark', 'incidents.age': 'Açılış',
+    'incidents.computed': 'Hesaplanan', 'incidents.delta': 'Fark', 'incidents.opened': 'açılış: {age}',
     'incidents.seen': '{n} kez görüldü', 'incidents.noNumber': 'Numarasız',
     'incidents.also': 'ayrıca: {flags}',
     'incidents.feedback': 'Geri bildirim verildi',
@@ -81,16 +81,20 @@ function problemCell(row) {
   ];
 }
 
-function ageCell(row) {
-  return [h('div', null, ago(row.created_at)),
+function statusCell(row) {
+  return [
+    statusBadge(row.status),
+    row.has_feedback && h('div', { class: 'mz-note' }, `✎ ${t('incidents.feedback')}`),
+    h('div', null, t('incidents.opened', { age: ago(row.created_at) })),
     h('div', { class: 'mz-note' }, timeElement(row.created_at)),
-    row.occurrence_count > 1 && h('div', { class: 'mz-note' }, `↻ ${t('incidents.seen', { n: row.occurrence_count })}`)];
+    row.occurrence_count > 1 && h('div', { class: 'mz-note' }, `↻ ${t('incidents.seen', { n: row.occurrence_count })}`),
+  ];
 }
 
 const amount = (row, name) => h('span', { class: 'mz-amount' }, money(row[name], row.currency));
 
 function list(rows) {
-  return table({
+  return listed(table({
     caption: t('incidents.caption'),
     columns: [
       { title: t('incidents.invoice'), header: true, wide: true, cell: invoiceCell },
@@ -99,12 +103,10 @@ function list(rows) {
       { title: t('incidents.computed'), numeric: true, cell: (row) => amount(row, 'computed') },
       { title: t('incidents.delta'), numeric: true, cell: (row) => [h('div', { class: 'fw-semibold' }, amount(row, 'delta')),
         row.ratio !== null && h('div', { class: 'mz-note' }, percent(row.ratio))] },
-      { title: t('incidents.status'), cell: (row) => [statusBadge(row.status),
-        row.has_feedback && h('div', { class: 'mz-note' }, `✎ ${t('incidents.feedback')}`)] },
-      { title: t('incidents.age'), cell: ageCell },
+      { title: t('incidents.status'), cell: statusCell },
     ],
     rows,
-  });
+  }), t('incidents.caption'));
 }
 
 function nothing(query, nextCursor) {
