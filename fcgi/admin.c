@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { THREADS = 32 };
+enum { THREADS = 32, MAX_METRICS = 1 << 20 };
 
 static const struct route routes[] = {
 	{ "GET", "/admin/config", NEED_ADMIN, admin_config_get },
@@ -25,16 +25,20 @@ static const struct route routes[] = {
 	{ "GET", "/admin/system-health", NEED_ADMIN, admin_system_health_get },
 	{ "POST", "/admin/smoke/run", NEED_ADMIN | NEED_CHANGE, admin_smoke_run },
 	{ "GET", "/admin/tenants", NEED_ADMIN, admin_tenants_get },
+	{ "GET", "/metrics", NEED_ADMIN | FREE_LOCAL, admin_metrics_get },
 };
 
 int main(int argc, char **argv)
 {
-	struct app app;
-	int status = app_start(&app, "admin", "Answers /admin for operators.", argc, argv);
+	static struct admin admin = { .metrics.lock = PTHREAD_MUTEX_INITIALIZER };
+	int status = app_start(
+	    &admin.app, "admin", "Answers /admin for operators, and GET /metrics.", argc, argv);
 
 	if (status >= 0)
 		return status;
-	status = app_serve(&app, routes, sizeof routes / sizeof routes[0], THREADS, NULL);
-	app_stop(&app);
+	buf_init(&admin.metrics.text, MAX_METRICS);
+	status = app_serve(&admin.app, routes, sizeof routes / sizeof routes[0], THREADS, NULL);
+	buf_free(&admin.metrics.text);
+	app_stop(&admin.app);
 	return status;
 }

@@ -2,7 +2,21 @@
 #ifndef MIZAN_FCGI_ADMIN_H
 #define MIZAN_FCGI_ADMIN_H
 
+#include <pthread.h>
+
 #include "app.h"
+
+/* The latest answer of GET /metrics. */
+struct metrics_text {
+	pthread_mutex_t lock; /* held by the one who asks: the others wait for what it finds */
+	struct buf text;
+	int64_t asked_at; /* clock_ms(); 0: never */
+};
+
+struct admin {
+	struct app app; /* first: see app.h */
+	struct metrics_text metrics;
+};
 
 route_fn admin_config_get; /* admin_config.c */
 route_fn admin_config_keys_get;
@@ -14,7 +28,8 @@ route_fn admin_job_cancel_post; /* admin_job_change.c */
 route_fn admin_job_retry_post;
 route_fn admin_jobs_cancel_post;
 route_fn admin_jobs_retry_post;
-route_fn admin_pilot_get; /* admin_pilot.c */
+route_fn admin_metrics_get; /* admin_metrics.c */
+route_fn admin_pilot_get;   /* admin_pilot.c */
 route_fn admin_pilot_put;
 route_fn admin_run_summary_get; /* admin_run_summary.c */
 route_fn admin_session_get;     /* admin_session.c */

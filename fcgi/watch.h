@@ -25,6 +25,7 @@ struct watchdog {
 typedef int64_t watch_fn(struct watchdog *w);
 
 watch_fn watch_log;    /* watch_log.c: count what nginx has logged */
-watch_fn watch_forget; /* watch_log.c: remove what is past keeping */
+watch_fn watch_forget; /* watch_keep.c: remove what is past keeping */
+watch_fn watch_sum_up; /* watch_keep.c: keep GET /metrics cheap */
 
 #endif

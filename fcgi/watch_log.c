@@ -14,7 +14,6 @@ enum {
 	MIN_BACKOFF_MS = 200,
 	MAX_BACKOFF_MS = 2000,
 	MAX_LIST = 64 << 20, /* bytes, for any chunk: a line takes less there than in the log */
-	FORGET_MS = 3600 * 1000,
 };
 
 /* Said when it begins and when it is over, not each time. */
@@ -97,13 +96,4 @@ int64_t watch_log(struct watchdog *w)
 	}
 	out_of_trouble(w);
 	return chunk.more ? 0 : LOOK_MS;
-}
-
-int64_t watch_forget(struct watchdog *w)
-{
-	bool more = false;
-
-	if (front_door_forget(w->pg, &more, NULL) != RC_OK)
-		return MAX_BACKOFF_MS;
-	return more ? LOOK_MS : FORGET_MS;
 }
