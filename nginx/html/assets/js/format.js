@@ -72,9 +72,14 @@ export function ago(rfc3339) {
   return new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(-Math.floor(ms / size), name);
 }
 
+const DAY_FORMS = {
+  full: { dateStyle: 'medium' },
+  weekday: { weekday: 'short', day: 'numeric', month: 'short' },
+  short: { day: 'numeric', month: 'numeric' },
+};
+
 /* A calendar day, which is of no zone. */
-export function dateText(yyyymmdd, { weekday = false } = {}) {
+export function dateText(yyyymmdd, form = 'full') {
   if (absent(yyyymmdd)) return NOTHING;
-  const options = weekday ? { weekday: 'short', day: 'numeric', month: 'short' } : { dateStyle: 'medium' };
-  return new Intl.DateTimeFormat(locale(), { ...options, timeZone: 'UTC' }).format(new Date(`${yyyymmdd}T00:00:00Z`));
+  return new Intl.DateTimeFormat(locale(), { ...DAY_FORMS[form], timeZone: 'UTC' }).format(new Date(`${yyyymmdd}T00:00:00Z`));
 }

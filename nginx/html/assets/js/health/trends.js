@@ -54,19 +54,17 @@ function settings(format) {
       plugins: {
         legend: { display: false },
         tooltip: { displayColors: false, callbacks: {
-          title: ([item]) => dateText(item.label, { weekday: true }), label: (item) => format(item.parsed.y) } },
+          title: ([item]) => dateText(item.label, 'weekday'), label: (item) => format(item.parsed.y) } },
       },
       scales: {
         x: { grid: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 12, callback(index) {
-          return shortDay(this.getLabelForValue(index));
+          return dateText(this.getLabelForValue(index), 'short');
         } } },
         y: { beginAtZero: true, ticks: { maxTicksLimit: 5, callback: (value) => format(value) } },
       },
     },
   };
 }
-
-const shortDay = (date) => `${Number(date.slice(8))}.${Number(date.slice(5, 7))}.`;
 
 /* The colours of the page, light or dark as it is now. */
 function paint(chart) {

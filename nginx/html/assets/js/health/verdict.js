@@ -13,7 +13,7 @@ export function verdict({ health, ready, openS1, isPilot }) {
     ...pilotSteps(ready, isPilot), ...checkSteps(ready), ...queueSteps(health),
     ...metricSteps(health, 'alarm'), ...incidentSteps(health, openS1),
     ...metricSteps(health, 'warn'), ...driftSteps(health),
-  ];
+  ].sort((a, b) => SEVERITY.indexOf(a.kind) - SEVERITY.indexOf(b.kind));
   const kind = SEVERITY.find((each) => steps.some((step) => step.kind === each)) ?? 'ok';
   return { kind, sentence: sentence({ health, ready, kind, isPilot }), steps };
 }
