@@ -15,8 +15,8 @@ from harness import Document, StackCase, extraction, multipart
 
 BOUNDARY = b"----mizan-test-boundary"
 PDF = b"%PDF-1.4\n"
-PROCESSES = ("full_process", "health", "admin", "worker-1", "nginx")
-OURS = re.compile(r"full_process|health|admin|worker-\d+|access")
+PROCESSES = ("full_process", "health", "admin", "worker-1", "watchdog", "nginx")
+OURS = re.compile(r"full_process|health|admin|worker-\d+|watchdog|access")
 # All that an answer may have; what is not here was put in by a stranger.
 RESPONSE_HEADERS = {
     "server", "date", "content-type", "content-length", "connection", "allow", "location", "retry-after",

@@ -7,7 +7,7 @@ import uuid
 from failures import accept
 from harness import StackCase, wait_for
 
-OURS = re.compile(r"full_process|health|admin|worker-\d+|access")
+OURS = re.compile(r"full_process|health|admin|worker-\d+|watchdog|access")
 SECRET_NAMES = ("api", "admin_api", "sim", "postgres", "owner", "app", "admin", "worker", "watchdog")
 
 
@@ -30,7 +30,7 @@ class Form(LogCase):
         self.upload(b"no invoice")
         self.stack.get('/jobs/"\\x?\n'.encode("unicode_escape").decode())
         logs = {name: text for name, text in self.logs().items() if OURS.fullmatch(name)}
-        self.assertLessEqual({"full_process", "health", "admin", "worker-1", "access"}, set(logs))
+        self.assertLessEqual({"full_process", "health", "admin", "worker-1", "watchdog", "access"}, set(logs))
         for name, text in logs.items():
             self.assertTrue(text.endswith("\n"), name)
             for line in text.splitlines():

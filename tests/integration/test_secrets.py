@@ -373,7 +373,7 @@ class Processes(SecretsCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root to be somebody else")
     def test_other_users(self):
-        for name in ("full_process", "health", "admin", "worker-1", "nginx", "postgres"):
+        for name in ("full_process", "health", "admin", "worker-1", "watchdog", "nginx", "postgres"):
             for file in self.FILES:
                 with self.subTest(name=name, file=file):
                     self.assertNotEqual(0, self.read_as(65534, f"/proc/{self.stack.pid(name)}/{file}"))
@@ -399,9 +399,9 @@ class Processes(SecretsCase):
         """SPEC §12: the provider's key is the worker's, and each database role its own process's."""
         secrets = self.secrets()
         holders = {name: pathlib.Path(f"/proc/{self.stack.pid(name)}/environ").read_bytes()
-                   for name in ("full_process", "health", "admin", "worker-1", "nginx", "openai_sim")}
+                   for name in ("full_process", "health", "admin", "worker-1", "watchdog", "nginx", "openai_sim")}
         for secret, allowed in (("sim", {"worker-1"}), ("app", {"full_process", "health"}), ("admin", {"admin"}),
-                                ("worker", {"worker-1"}), ("owner", set()), ("postgres", set()), ("watchdog", set())):
+                                ("worker", {"worker-1"}), ("owner", set()), ("postgres", set()), ("watchdog", {"watchdog"})):
             found = {name for name, environ in holders.items() if secrets[secret].encode() in environ}
             self.assertEqual(allowed, found, secret)
 
