@@ -94,7 +94,7 @@ export default {
     'role.operator': 'operatör',
     'role.admin': 'yönetici',
     'nav.watch': 'İzleme',
-    'nav.act': 'İşlem',
+    'nav.act': 'Yönetim',
     'nav.look_up': 'Kayıtlar',
     'page.system-health': 'Sistem sağlığı',
     'page.incidents': 'Olaylar',

@@ -93,9 +93,10 @@ export function pager({ path, query, nextCursor }) {
 /*
  * fields: [{name, label, type: 'select'|'text'|'search'|'date'|'number'|'checkbox', options: [[value, text], …], placeholder,
  * min, max, attributes}]; query: what they hold now.  A select, a date or a box filters at once, a text on Enter or by
- * the button.  onChange(query of the set fields); the cursor is dropped.
+ * the button.  onChange(query of the set fields); the cursor is dropped.  clearable: whether there is anything to clear
+ * (fields that show a default are none).
  */
-export function filterForm({ fields, query, onChange }) {
+export function filterForm({ fields, query, onChange, clearable = fields.some((field) => query[field.name]) }) {
   const form = h('form', { class: 'mz-filters', role: 'search', 'aria-label': t('ui.filters') });
   const submit = () => onChange(Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== '')));
   form.addEventListener('submit', (event) => {
@@ -103,11 +104,10 @@ export function filterForm({ fields, query, onChange }) {
     submit();
   });
   const typed = fields.some((field) => ['text', 'search', 'number'].includes(field.type));
-  const isSet = fields.some((field) => query[field.name]);
   replace(form, fields.map((each) => filterField(each, query[each.name] ?? '', submit)),
     h('div', { class: 'mz-filter-buttons' },
       typed && h('button', { type: 'submit', class: 'btn btn-primary' }, t('ui.filter')),
-      isSet && button(t('ui.filter_clear'), () => onChange({}))));
+      clearable && button(t('ui.filter_clear'), () => onChange({}))));
   return form;
 }
 

@@ -1,8 +1,9 @@
 /* The parts of the system health page: each takes figures and gives a card. */
 import { h } from '../dom.js';
 import { dateText, duration, number, percent, timeElement } from '../format.js';
-import { t } from '../i18n.js';
+import { known, t } from '../i18n.js';
 import { badge, card, empty, facts, figure, link, table } from '../ui.js';
+import { reasonText } from './verdict.js';
 
 const CHECK_KINDS = { ok: 'ok', warning: 'warn', error: 'alarm' };
 const STATE_KINDS = { ok: 'ok', warn: 'warn', alarm: 'alarm', insufficient_data: 'muted' };
@@ -18,22 +19,28 @@ export function verdictCard({ kind, sentence, steps }) {
         h('li', null, badge(step.kind, t(`health.verdict_${step.kind}`)), h('a', { href: step.href, id: `step-${i}` }, step.text)))));
 }
 
-/* What of a check's members says more than its status. */
-function checkDetail(check) {
-  return Object.entries(check).filter(([name, value]) => name !== 'status' && value !== null)
-    .map(([name, value]) => `${name.replaceAll('_', ' ')}: ${typeof value === 'boolean' ? t(value ? 'ui.yes' : 'ui.no') : value}`).join(', ');
+/* What of a check's members says more than its status: the reason in words, then the figures. */
+function checkDetail({ status, reason, until, ...members }) {
+  const parts = Object.entries(members).filter(([, value]) => value !== null)
+    .map(([name, value]) => `${labelOf(name)}: ${name === 'latency_ms' ? duration(value) : typeof value === 'boolean' ? t(value ? 'ui.yes' : 'ui.no') : value}`);
+  return [
+    reason && h('div', null, reasonText(reason), until && [` ${t('health.until')} `, timeElement(until, { seconds: true })]),
+    h('div', { class: 'mz-soft' }, parts.join(', '))];
 }
+
+const labelOf = (name) => (known(`health.detail_${name}`) ? t(`health.detail_${name}`) : name.replaceAll('_', ' '));
 
 export function readyCard(ready) {
   const isReady = ready.status === 'ready';
+  if (!ready.checks) return card(t('health.ready_title'), h('p', null, badge('alarm', t('health.unreachable'))));
   const section = card(t('health.ready_title'),
     h('p', null, badge(isReady ? 'ok' : 'alarm', t(isReady ? 'health.ready' : 'health.not_ready')), ' ',
       h('span', { class: 'mz-soft' }, t('health.checked'), ' ', timeElement(ready.timestamp, { seconds: true }))),
     table({
-      caption: t('health.checks'), rows: Object.entries(ready.checks ?? {}), columns: [
+      caption: t('health.checks'), rows: Object.entries(ready.checks), columns: [
         { title: t('health.check'), cell: ([name]) => t(`health.check_${name}`), header: true },
         { title: t('health.state'), cell: ([, check]) => badge(CHECK_KINDS[check.status], t(`health.check_is_${check.status}`)) },
-        { title: t('health.detail'), cell: ([, check]) => h('span', { class: 'mz-soft' }, checkDetail(check)) },
+        { title: t('health.detail'), cell: ([, check]) => checkDetail(check), wide: true },
       ] }),
     facts([[t('health.build'), h('code', null, ready.build_id)], [t('health.config_hash'), h('code', null, ready.config_hash)]]));
   section.id = 'ready';

@@ -15,7 +15,7 @@ const CHARTS = [
 export function trends(signal) {
   const charts = CHARTS.map((chart) => trendCard(chart, signal));
   return {
-    node: h('div', { class: 'mz-grid' }, charts.map((chart) => chart.node)),
+    node: h('div', { class: 'mz-grid mz-narrow' }, charts.map((chart) => chart.node)),
     update: (trend) => charts.forEach((chart) => chart.update(trend)),
   };
 }

@@ -1,12 +1,12 @@
 /* Is it healthy, and what is to be done next: read from the figures, most pressing first. */
 import { urlWith } from '../api.js';
-import { t } from '../i18n.js';
+import { known, t } from '../i18n.js';
 
 const SEVERITY = ['alarm', 'warn'];
 
 /*
- * health: /admin/system-health; ready: /health/ready; openS1: {count, more}; isPilot: whether the
- * figures are the pilot's.  → {kind: ok|warn|alarm, sentence, steps: [{kind, text, href}]}
+ * health: /admin/system-health; ready: /health/ready; openS1: {count, more}, or null where they
+ * could not be asked for; isPilot: whether the figures are the pilot's.  → {kind: ok|warn|alarm, sentence, steps: [{kind, text, href}]}
  */
 export function verdict({ health, ready, openS1, isPilot }) {
   const steps = [
@@ -36,9 +36,14 @@ function pilotSteps(ready, isPilot) {
 function checkSteps(ready) {
   return Object.entries(ready.checks ?? {}).filter(([, check]) => check.status !== 'ok').map(([name, check]) => ({
     kind: check.status === 'error' ? 'alarm' : 'warn',
-    text: t(check.status === 'error' ? 'health.next_check_error' : 'health.next_check_warning', { check: t(`health.check_${name}`) }),
+    text: t('health.next_check', { check: t(`health.check_${name}`), why: reasonText(check.reason) }),
     href: '#ready',
   }));
+}
+
+/* Why a check of readiness is not ok. */
+export function reasonText(reason) {
+  return known(`health.reason_${reason}`) ? t(`health.reason_${reason}`) : t('health.reason_other', { reason: reason ?? '–' });
 }
 
 function queueSteps({ tenant_id, queue }) {
@@ -46,7 +51,9 @@ function queueSteps({ tenant_id, queue }) {
   return [{ kind: 'alarm', text: t('health.next_stuck', { n: queue.stuck_count }), href: urlWith('/admin/jobs', { tenant_id, stuck: 'true' }) }];
 }
 
-function incidentSteps({ tenant_id }, { count, more }) {
+function incidentSteps({ tenant_id }, openS1) {
+  if (openS1 === null) return [{ kind: 'warn', text: t('health.next_s1_unknown'), href: urlWith('/admin/incidents', { tenant_id }) }];
+  const { count, more } = openS1;
   if (count === 0) return [];
   return [{ kind: 'warn', text: more ? t('health.next_s1_more', { count }) : t('health.next_s1', { n: count }),
     href: urlWith('/admin/incidents', { tenant_id, severity: 'S1', status: 'OPEN' }) }];

@@ -99,7 +99,7 @@ async function render(root, { session, signal }) {
     if (what === drawn) return;
     drawn = what;
     const focused = document.activeElement?.id;
-    replace(body, switchCard(pilot, session, () => flip(pilot)), h('div', { class: 'mz-grid' }, budgetCard(pilot), skippedCard(pilot), lastCard(pilot)));
+    replace(body, switchCard(pilot, session, () => flip(pilot)), h('div', { class: 'mz-grid mz-narrow' }, budgetCard(pilot), skippedCard(pilot), lastCard(pilot)));
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 

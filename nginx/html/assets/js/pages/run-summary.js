@@ -81,7 +81,7 @@ async function render(root, { path, query, session, signal, navigate }) {
     to: query.to ?? today,
   };
   const filters = filterForm({
-    query: asked, onChange: (changed) => navigate(urlWith(path, changed)),
+    query: asked, onChange: (changed) => navigate(urlWith(path, changed)), clearable: Object.keys(query).length > 0,
     fields: [tenantField(session),
       { name: 'from', label: t('summary.from'), type: 'date', max: today },
       { name: 'to', label: t('summary.to'), type: 'date', max: today }],
@@ -98,9 +98,9 @@ async function render(root, { path, query, session, signal, navigate }) {
 function summaryTable(summaries) {
   const count = (title, name) => ({ title: t(`summary.${title}`), cell: (each) => number(each.counts[name]), numeric: true });
   const rate = (title, name) => ({ title: t(`summary.${title}`), cell: (each) => percent(each.rates[name]), numeric: true });
-  return h('div', { class: 'mz-scroll', tabindex: '0', role: 'region', 'aria-label': t('summary.title') }, table({
+  return h('div', { class: 'mz-scroll mz-dense', tabindex: '0', role: 'region', 'aria-label': t('summary.title') }, table({
     caption: t('summary.title'), rows: summaries, columns: [
-      { title: t('summary.day'), cell: (each) => dateText(dayOf(each)), header: true },
+      { title: t('summary.day'), cell: (each) => dateText(dayOf(each), 'weekday'), header: true },
       count('invoices', 'total_invoices'), count('incidents', 'incident_count'), count('s1', 's1_count'), count('s2', 's2_count'),
       count('ocr', 'ocr_suspect_count'), count('rounding', 'accept_rounding_count'),
       rate('mismatch_rate', 'mismatch_rate'), rate('s1_rate', 's1_rate'), rate('ocr_rate', 'ocr_suspect_rate'), rate('coverage', 'feedback_coverage'),
@@ -114,8 +114,8 @@ function buildTable(summaries) {
   return table({
     caption: t('summary.builds'), rows: summaries, columns: [
       { title: t('summary.day'), cell: (each) => dateText(dayOf(each)), header: true },
-      { title: t('summary.build'), cell: (each) => h('code', null, each.build_id) },
-      { title: t('summary.config'), cell: (each) => h('code', null, each.config_hash) },
+      { title: t('summary.build'), cell: (each) => h('code', null, each.build_id || '–') },
+      { title: t('summary.config'), cell: (each) => h('code', null, each.config_hash || '–') },
       { title: t('summary.written'), cell: (each) => timeElement(each.timestamp) },
     ] });
 }

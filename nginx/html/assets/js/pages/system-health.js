@@ -1,5 +1,5 @@
 /* Is the pilot healthy, and what is to be done next; below it the figures that say so. */
-import { get } from '../api.js';
+import { get, urlWith } from '../api.js';
 import { h, replace } from '../dom.js';
 import { errorText } from '../errors.js';
 import { timeElement } from '../format.js';
@@ -9,7 +9,6 @@ import { trends } from '../health/trends.js';
 import { verdict } from '../health/verdict.js';
 import { t } from '../i18n.js';
 import { repeat } from '../live.js';
-import { urlWith } from '../api.js';
 import { filterForm, pageHeader, tenantField } from '../ui.js';
 
 const REFRESH_MS = 30_000;
@@ -30,7 +29,7 @@ async function render(root, { path, query, session, signal, navigate }) {
   const charts = trends(signal);
   const below = h('div');
   const status = h('p', { class: 'mz-soft' });
-  replace(root, pageHeader(t('page.system-health')), filters(asked, session, (changed) => navigate(urlWith(path, changed))),
+  replace(root, pageHeader(t('page.system-health')), filters(asked, query, session, (changed) => navigate(urlWith(path, changed))),
     top, charts.node, below, status);
   let drawn = null;
 
@@ -60,13 +59,19 @@ function preferredTenant(session) {
   return session.tenants.includes(session.pilot_tenant_id) ? session.pilot_tenant_id : session.tenant_id ?? session.tenants[0];
 }
 
+/* The figures have to be there; that nothing answers for readiness is itself a finding. */
 async function load(asked, signal) {
-  const [health, ready, open] = await Promise.all([
+  const [health, ready, openS1] = await Promise.all([
     get('/admin/system-health', asked, { signal }),
-    get('/health/ready', null, { signal, accept: [503] }),
-    get('/admin/incidents', { tenant_id: asked.tenant_id, severity: 'S1', status: 'OPEN', limit: COUNTED }, { signal }),
+    get('/health/ready', null, { signal, accept: [503] }).catch(() => ({ status: 'unreachable' })),
+    openIncidents(asked.tenant_id, signal).catch(() => null),
   ]);
-  return { health, ready, openS1: { count: open.incidents.length, more: open.next_cursor !== null } };
+  return { health, ready, openS1 };
+}
+
+async function openIncidents(tenant, signal) {
+  const open = await get('/admin/incidents', { tenant_id: tenant, severity: 'S1', status: 'OPEN', limit: COUNTED }, { signal });
+  return { count: open.incidents.length, more: open.next_cursor !== null };
 }
 
 /* All but the times, which alone change at every look. */
@@ -75,9 +80,9 @@ function fingerprint({ health, ready, openS1 }) {
   return JSON.stringify([{ ...health, generated_at: '' }, { ...ready, timestamp: '', checks: { ...ready.checks, database: latency } }, openS1]);
 }
 
-function filters(asked, session, onChange) {
+function filters(asked, query, session, onChange) {
   return filterForm({
-    query: asked, onChange,
+    query: asked, onChange, clearable: Object.keys(query).length > 0,
     fields: [
       tenantField(session),
       { name: 'period_days', label: t('health.period'), type: 'select', options: PERIODS.map((days) => [days, t('health.days', { n: Number(days) })]) },
