@@ -6,14 +6,22 @@
 enum { THREADS = 32, MAX_METRICS = 1 << 20 };
 
 static const struct route routes[] = {
+	{ "GET", "/admin/audit-log", NEED_ADMIN, admin_audit_log_get },
 	{ "GET", "/admin/config", NEED_ADMIN, admin_config_get },
 	{ "GET", "/admin/config/keys", NEED_ADMIN, admin_config_keys_get },
 	{ "GET", "/admin/feedback-stats", NEED_ADMIN, admin_feedback_stats_get },
+	{ "GET", "/admin/incidents", NEED_ADMIN, admin_incidents_get },
+	{ "GET", "/admin/incidents/{id}", NEED_ADMIN, admin_incident_get },
+	{ "PATCH", "/admin/incidents/{id}", NEED_ADMIN | NEED_CHANGE, admin_incident_patch },
+	{ "GET", "/admin/incidents/{id}/document", NEED_ADMIN, admin_incident_document_get },
+	{ "PATCH", "/admin/incidents/{id}/feedback", NEED_ADMIN | NEED_CHANGE,
+	    admin_feedback_patch },
 	{ "GET", "/admin/jobs", NEED_ADMIN, admin_jobs_get },
 	{ "GET", "/admin/jobs/counts", NEED_ADMIN, admin_job_counts_get },
 	{ "POST", "/admin/jobs/cancel", NEED_ADMIN | NEED_CHANGE, admin_jobs_cancel_post },
 	{ "POST", "/admin/jobs/retry", NEED_ADMIN | NEED_CHANGE, admin_jobs_retry_post },
 	{ "GET", "/admin/jobs/{id}", NEED_ADMIN, admin_job_get },
+	{ "GET", "/admin/jobs/{id}/document", NEED_ADMIN, admin_job_document_get },
 	{ "POST", "/admin/jobs/{id}/cancel", NEED_ADMIN | NEED_CHANGE, admin_job_cancel_post },
 	{ "POST", "/admin/jobs/{id}/retry", NEED_ADMIN | NEED_CHANGE, admin_job_retry_post },
 	{ "GET", "/admin/pilot", NEED_ADMIN, admin_pilot_get },

@@ -18,10 +18,17 @@ struct admin {
 	struct metrics_text metrics;
 };
 
-route_fn admin_config_get; /* admin_config.c */
+route_fn admin_audit_log_get; /* admin_audit_log.c */
+route_fn admin_config_get;    /* admin_config.c */
 route_fn admin_config_keys_get;
-route_fn admin_feedback_stats_get; /* admin_feedback_stats.c */
-route_fn admin_jobs_get;           /* admin_jobs.c */
+route_fn admin_feedback_stats_get;    /* admin_feedback_stats.c */
+route_fn admin_incident_document_get; /* admin_documents.c */
+route_fn admin_job_document_get;
+route_fn admin_incidents_get; /* admin_incidents.c */
+route_fn admin_incident_get;
+route_fn admin_incident_patch; /* admin_incident_change.c */
+route_fn admin_feedback_patch;
+route_fn admin_jobs_get; /* admin_jobs.c */
 route_fn admin_job_counts_get;
 route_fn admin_job_get;
 route_fn admin_job_cancel_post; /* admin_job_change.c */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/uuid.h"
 #include "http/query.h"
 #include "http/tenant.h"
 
@@ -33,4 +34,11 @@ enum rc admin_tenant(struct route_context *cx, char tenant[TENANT_ID_SIZE], stru
 	if (rc == RC_OK && tenant[0] == '\0')
 		memcpy(tenant, TENANT_DEFAULT, sizeof TENANT_DEFAULT);
 	return rc;
+}
+
+enum rc admin_id(struct route_context *cx, const char *code, struct err *e)
+{
+	if (uuid_valid(cx->id))
+		return RC_OK;
+	return err_set(e, RC_NOT_FOUND, code, "there is nothing with that id");
 }

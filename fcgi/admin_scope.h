@@ -20,4 +20,7 @@ enum rc admin_scope(
 enum rc admin_tenant(
     struct route_context *cx, char tenant[TENANT_ID_SIZE], struct err *e) MUST_CHECK;
 
+/* {id} must be a UUID; RC_NOT_FOUND with this code: what is called otherwise does not exist. */
+enum rc admin_id(struct route_context *cx, const char *code, struct err *e) MUST_CHECK;
+
 #endif

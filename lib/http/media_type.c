@@ -56,20 +56,28 @@ static bool is_webp(const uint8_t *p, size_t n)
 	       le32(p + 4) <= n - 8;
 }
 
+static const struct {
+	bool (*is)(const uint8_t *p, size_t n);
+	struct media_type type;
+} known[] = {
+	{ is_pdf, { "application/pdf", "pdf" } },
+	{ is_png, { "image/png", "png" } },
+	{ is_jpeg, { "image/jpeg", "jpg" } },
+	{ is_webp, { "image/webp", "webp" } },
+};
+
 const struct media_type *media_type_sniff(const void *p, size_t n)
 {
-	static const struct {
-		bool (*is)(const uint8_t *p, size_t n);
-		struct media_type type;
-	} known[] = {
-		{ is_pdf, { "application/pdf", "pdf" } },
-		{ is_png, { "image/png", "png" } },
-		{ is_jpeg, { "image/jpeg", "jpg" } },
-		{ is_webp, { "image/webp", "webp" } },
-	};
-
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
 		if (known[i].is(p, n))
+			return &known[i].type;
+	return NULL;
+}
+
+const struct media_type *media_type_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (strcmp(known[i].type.name, name) == 0)
 			return &known[i].type;
 	return NULL;
 }

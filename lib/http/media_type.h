@@ -22,4 +22,7 @@ struct media_type {
  */
 const struct media_type *media_type_sniff(const void *p, size_t n);
 
+/* The one with this name; NULL if it is none of them. */
+const struct media_type *media_type_named(const char *name);
+
 #endif

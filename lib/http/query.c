@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "core/date.h"
+#include "core/text.h"
 #include "core/utf8.h"
 
-enum { MAX_NAME = 256, MAX_NUMBER = 24 };
+enum { MAX_NAME = 256, MAX_NUMBER = 24, MAX_CHOICE = 64 };
 
 struct encoded {
 	const char *p;
@@ -173,5 +174,39 @@ enum rc query_date(const char *query, const char *name, int64_t *days, struct er
 	if (!date_parse(text, days))
 		return err_set(e, RC_INVALID, "invalid_query",
 		    "the parameter '%s' is not a date YYYY-MM-DD", name);
+	return RC_OK;
+}
+
+enum rc query_choice(const char *query, const char *name, const char *const choices[],
+    const char **out, struct err *e)
+{
+	char text[MAX_CHOICE];
+	enum rc rc = query_get(query, name, text, sizeof text, e);
+
+	if (rc == RC_NOT_FOUND || (rc == RC_OK && text[0] == '\0'))
+		return RC_OK;
+	if (rc != RC_OK)
+		return rc;
+	for (size_t i = 0; choices[i] != NULL; i++) {
+		if (strcmp(text, choices[i]) == 0) {
+			*out = choices[i];
+			return RC_OK;
+		}
+	}
+	return err_set(e, RC_INVALID, "invalid_query",
+	    "the parameter '%s' is none of the values that it may have", name);
+}
+
+enum rc query_text(const char *query, const char *name, size_t max, char *out, struct err *e)
+{
+	enum rc rc = query_get(query, name, out, 4 * max + 1, e);
+
+	if (rc == RC_NOT_FOUND)
+		out[0] = '\0';
+	else if (rc != RC_OK)
+		return rc;
+	if (!text_fits(out, strlen(out), max))
+		return err_set(e, RC_INVALID, "invalid_query",
+		    "the parameter '%s' has more than %zu characters", name, max);
 	return RC_OK;
 }

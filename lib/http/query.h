@@ -32,4 +32,19 @@ enum rc query_int(const char *query, const char *name, int64_t min, int64_t max,
     struct err *e) MUST_CHECK;
 enum rc query_date(const char *query, const char *name, int64_t *days, struct err *e) MUST_CHECK;
 
+/*
+ * One of the names in `choices`, which ends with NULL: *out is that name.  Absent, or "" as a
+ * form sends it: *out keeps what it holds.  RC_INVALID "invalid_query": as query_get(), or none
+ * of them.
+ */
+enum rc query_choice(const char *query, const char *name, const char *const choices[],
+    const char **out, struct err *e) MUST_CHECK;
+
+/*
+ * Text of at most max characters (text_fits()) in out, whose size is 4 * max + 1; "" where it is
+ * absent.  RC_INVALID "invalid_query": as query_get(), or longer.
+ */
+enum rc query_text(
+    const char *query, const char *name, size_t max, char *out, struct err *e) MUST_CHECK;
+
 #endif

@@ -9,7 +9,7 @@
 #include "core/json_write.h"
 
 #define HTTP_MAX_HEADERS      8
-#define HTTP_MAX_HEADER_VALUE 512
+#define HTTP_MAX_HEADER_VALUE 1024
 #define HTTP_MAX_RESPONSE     ((size_t)64 << 20)
 #define HTTP_MAX_PROBLEM      2048
 

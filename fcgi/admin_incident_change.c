@@ -1,0 +1,245 @@
+/*
+ * PATCH /admin/incidents/{id} and /admin/incidents/{id}/feedback (SPEC §6, §7).  Not for viewers.
+ * If-Match is optional; without it the status alone decides whether a change is possible.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "admin.h"
+#include "admin_scope.h"
+#include "core/json_read.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "http/etag.h"
+#include "store/incident.h"
+
+enum { MAX_BODY = 16 << 10, MAX_NOTE = 2000, MAX_CAUSE = 200 /* characters */ };
+enum { MAX_REVISION_DIGITS = 9, REVISIONS_SIZE = ETAG_MAX * (MAX_REVISION_DIGITS + 1) + 3 };
+
+/* The body, whose members the caller looks at; to be put back in any case. */
+static enum rc parse(
+    const struct http_request *rq, const char *code, struct json_object **ret, struct err *e)
+{
+	struct err why = { .rc = RC_OK };
+	enum rc rc;
+
+	if (rq->body == NULL || rq->body_len > MAX_BODY)
+		return err_set(e, RC_INVALID, code, "the body must be a small JSON object");
+	rc = json_read(rq->body, rq->body_len, ret, &why);
+	if (rc == RC_INVALID)
+		return err_set(e, rc, code, "%s", why.msg);
+	return rc == RC_OK ? RC_OK : err_no_memory(e);
+}
+
+/* A string of at most max characters, or null (*ret NULL). */
+static bool read_text(struct json_object *value, size_t max, const char **ret)
+{
+	*ret = NULL;
+	if (value == NULL)
+		return true;
+	if (!json_object_is_type(value, json_type_string))
+		return false;
+	*ret = json_object_get_string(value);
+	return text_fits(*ret, (size_t)json_object_get_string_len(value), max);
+}
+
+static const char *one_of(struct json_object *value, const char *const names[])
+{
+	const char *text = json_object_get_string(value);
+
+	if (!json_object_is_type(value, json_type_string) ||
+	    strlen(text) != (size_t)json_object_get_string_len(value))
+		return NULL;
+	for (size_t i = 0; names[i] != NULL; i++)
+		if (strcmp(text, names[i]) == 0)
+			return names[i];
+	return NULL;
+}
+
+/*
+ * If-Match as a list of revisions in room; *ret stays NULL where any will do.  Weak tags and
+ * those that were never ours fit none.
+ */
+static enum rc read_if_match(
+    const struct http_request *rq, char room[REVISIONS_SIZE], const char **ret, struct err *e)
+{
+	const char *header = http_header(rq, "If-Match");
+	struct etags list;
+	struct buf b;
+	enum rc rc;
+
+	if (header == NULL)
+		return RC_OK;
+	rc = etags_parse(header, &list, e);
+	if (rc != RC_OK || list.any)
+		return rc;
+	buf_init_fixed(&b, room, REVISIONS_SIZE);
+	buf_adds(&b, "{");
+	for (size_t i = 0; i < list.n; i++) {
+		const struct etag *tag = &list.tags[i];
+
+		if (!tag->weak && tag->len > 0 && tag->len <= MAX_REVISION_DIGITS &&
+		    strspn(tag->text, "0123456789") == tag->len)
+			buf_addf(&b, "%s%.*s", b.len > 1 ? "," : "", (int)tag->len, tag->text);
+	}
+	buf_adds(&b, "}");
+	*ret = buf_str(&b);
+	return RC_OK;
+}
+
+static void answer(struct route_context *cx, const char *event, int64_t revision)
+{
+	const struct log_field fields[] = {
+		LOG_TEXT("trace_id", cx->rq->trace_id),
+		LOG_TEXT("principal", cx->principal.name),
+		LOG_TEXT("incident_id", cx->id),
+		LOG_NUM("revision", revision),
+		{ 0 },
+	};
+
+	http_response_header(cx->rs, "ETag", "\"%" PRId64 "\"", revision);
+	log_event(LOG_INFO_LEVEL, event, fields, "an operator changed an incident");
+}
+
+struct change {
+	const char *status, *note;
+	bool set_note;
+};
+
+/* {"status": text, "resolution_note"?: text or null}: nothing else. */
+static enum rc read_change(struct json_object *body, struct change *ret, struct err *e)
+{
+	static const char *const statuses[] = { "OPEN", "ACK", "RESOLVED", NULL };
+	static const char code[] = "invalid_incident_change";
+	struct json_object *note = NULL;
+
+	ret->set_note = json_object_object_get_ex(body, "resolution_note", &note);
+	ret->status = one_of(json_object_object_get(body, "status"), statuses);
+	if (ret->status == NULL)
+		return err_set(e, RC_INVALID, code, "status must be OPEN, ACK or RESOLVED");
+	if (json_object_object_length(body) != 1 + ret->set_note)
+		return err_set(e, RC_INVALID, code,
+		    "the body has status, may have resolution_note, and nothing else");
+	if (!read_text(note, MAX_NOTE, &ret->note))
+		return err_set(e, RC_INVALID, code,
+		    "resolution_note must be null or a text of at most %d characters, without "
+		    "control characters but newline and tab",
+		    MAX_NOTE);
+	return RC_OK;
+}
+
+static enum rc change(struct route_context *cx, const struct change *c, struct err *e)
+{
+	struct app *app = cx->app;
+	char room[REVISIONS_SIZE];
+	struct incident_target target = {
+		.tenant_id = cx->principal.tenant_id,
+		.id = cx->id,
+		.actor = cx->principal.name,
+	};
+	int64_t revision = 0;
+	struct pg *pg;
+	enum rc rc = read_if_match(cx->rq, room, &target.revisions, e);
+
+	if (rc == RC_OK)
+		rc = pool_get(app->pool, &pg, e);
+	if (rc != RC_OK)
+		return rc;
+	rc = incident_change(
+	    pg, &target, c->status, c->set_note, c->note, &cx->rs->body, &revision, e);
+	pool_put(app->pool, pg);
+	if (rc == RC_OK)
+		answer(cx, "incident.change", revision);
+	return rc;
+}
+
+enum rc admin_incident_patch(struct route_context *cx, struct err *e)
+{
+	struct json_object *body = NULL;
+	struct change c;
+	enum rc rc = admin_id(cx, "incident_not_found", e);
+
+	if (rc == RC_OK)
+		rc = parse(cx->rq, "invalid_incident_change", &body, e);
+	if (rc == RC_OK)
+		rc = read_change(body, &c, e);
+	if (rc == RC_OK)
+		rc = change(cx, &c, e);
+	(void)json_object_put(body);
+	return rc;
+}
+
+/* Exactly SPEC §7's four members; actual_root_cause may be left out. */
+static enum rc read_feedback(struct json_object *body, struct incident_feedback *ret, struct err *e)
+{
+	static const char *const actions[] = { "VERIFIED_OCR", "VERIFIED_LOGIC",
+		"ACCEPTED_ROUNDING", "ESCALATED", "NO_ACTION_REQUIRED", NULL };
+	static const char code[] = "invalid_feedback_data";
+	struct json_object *correct = json_object_object_get(body, "was_hint_correct");
+	struct json_object *seconds = json_object_object_get(body, "resolution_time_seconds");
+	struct json_object *cause = NULL;
+	bool has_cause = json_object_object_get_ex(body, "actual_root_cause", &cause);
+
+	ret->action_taken = one_of(json_object_object_get(body, "action_taken"), actions);
+	if (ret->action_taken == NULL)
+		return err_set(e, RC_INVALID, "invalid_feedback_action",
+		    "action_taken must be VERIFIED_OCR, VERIFIED_LOGIC, ACCEPTED_ROUNDING, "
+		    "ESCALATED or NO_ACTION_REQUIRED");
+	if (!json_object_is_type(correct, json_type_boolean))
+		return err_set(e, RC_INVALID, code, "was_hint_correct must be true or false");
+	if (!json_object_is_type(seconds, json_type_int) || json_object_get_int64(seconds) < 0)
+		return err_set(e, RC_INVALID, code,
+		    "resolution_time_seconds must be a whole number from 0 on");
+	if (!read_text(cause, MAX_CAUSE, &ret->actual_root_cause))
+		return err_set(e, RC_INVALID, code,
+		    "actual_root_cause must be null or a text of at most %d characters, without "
+		    "control characters but newline and tab",
+		    MAX_CAUSE);
+	if (json_object_object_length(body) != 3 + has_cause)
+		return err_set(e, RC_INVALID, code,
+		    "the body has action_taken, was_hint_correct, actual_root_cause and "
+		    "resolution_time_seconds, nothing else");
+	ret->was_hint_correct = json_object_get_boolean(correct);
+	ret->resolution_time_seconds = json_object_get_int64(seconds);
+	return RC_OK;
+}
+
+static enum rc give(struct route_context *cx, const struct incident_feedback *f, struct err *e)
+{
+	struct app *app = cx->app;
+	char room[REVISIONS_SIZE];
+	struct incident_target target = {
+		.tenant_id = cx->principal.tenant_id,
+		.id = cx->id,
+		.actor = cx->principal.name,
+	};
+	int64_t revision = 0;
+	struct pg *pg;
+	enum rc rc = read_if_match(cx->rq, room, &target.revisions, e);
+
+	if (rc == RC_OK)
+		rc = pool_get(app->pool, &pg, e);
+	if (rc != RC_OK)
+		return rc;
+	rc = incident_give_feedback(pg, &target, f, &cx->rs->body, &revision, e);
+	pool_put(app->pool, pg);
+	if (rc == RC_OK)
+		answer(cx, "incident.feedback", revision);
+	return rc;
+}
+
+enum rc admin_feedback_patch(struct route_context *cx, struct err *e)
+{
+	struct json_object *body = NULL;
+	struct incident_feedback f;
+	enum rc rc = admin_id(cx, "incident_not_found", e);
+
+	if (rc == RC_OK)
+		rc = parse(cx->rq, "invalid_feedback_data", &body, e);
+	if (rc == RC_OK)
+		rc = read_feedback(body, &f, e);
+	if (rc == RC_OK)
+		rc = give(cx, &f, e);
+	(void)json_object_put(body);
+	return rc;
+}
