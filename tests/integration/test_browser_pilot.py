@@ -77,6 +77,7 @@ class Health(BrowserCase):
         self.assertEqual(self.METRICS, len(self.browser.all("tr[id^=metric-]")))
         self.assertEqual(3, len(self.browser.all("canvas")))
         self.assertIn("too few", self.browser.text("#verdict"))
+        self.assertEqual(self.tenant, self.browser.script("return document.getElementById('filter-tenant_id').value"))
 
     def test_the_choice_is_in_the_address(self):
         self.sign_in("/admin/system-health")
@@ -95,6 +96,7 @@ class Health(BrowserCase):
             self.sign_in("/admin/system-health")
             self.assertIn("not ready", self.browser.text("#verdict"))
             self.assertIn("no worker is alive", self.browser.text(".mz-steps"))
+        wait_for(lambda: self.stack.ready().status == 200, 20, "readiness to say yes")
 
 
 if __name__ == "__main__":

@@ -121,9 +121,14 @@ function filterField({ name, label, type, options, ...attributes }, value, submi
   }
   const control = type === 'select'
     ? h('select', { id, name, class: 'form-select', ...attributes.attributes, ...atOnce },
-      options.map(([each, text]) => h('option', { value: each, selected: each === value }, text)))
+      withValue(options, value).map(([each, text]) => h('option', { value: each, selected: each === value }, text)))
     : h('input', { id, name, type, value, class: 'form-control', ...attributes, ...(type === 'date' ? atOnce : {}) });
   return h('div', null, h('label', { for: id, class: 'form-label' }, label), control);
+}
+
+/* An address may ask for what is not offered: it is shown all the same. */
+function withValue(options, value) {
+  return value === '' || options.some(([each]) => each === value) ? options : [...options, [value, value]];
 }
 
 /* A select of the session's tenants for filterForm(); all: one may also ask for every tenant. */
