@@ -28,13 +28,15 @@ $$;
 comment on function incident_search(text, text, text, text) is 'What incidents.search holds';
 
 alter table incidents
-	add column seller_name text,
-	add column search      text;
+	add column seller_name   text,
+	add column seller_tax_id text,
+	add column search        text;
 comment on column incidents.seller_name is 'As read when it was opened (EN 16931 BT-27)';
+comment on column incidents.seller_tax_id is 'As read when it was opened (EN 16931 BT-31 or BT-32)';
 comment on column incidents.search is 'incident_search() of the first 1000 characters of the seller, tax id, invoice number and file name; null: opened by a build that knew none';
 
 update incidents i
-   set seller_name = v.seller_name,
+   set seller_name = v.seller_name, seller_tax_id = v.seller_tax_id,
        search = incident_search(v.seller_name, v.seller_tax_id, v.invoice_number, d.filename)
   from jobs j
   join documents d on d.tenant_id = j.tenant_id and d.id = j.document_id
@@ -97,9 +99,9 @@ begin
 		end if;
 		select d.filename into filename from documents d where d.tenant_id = v.tenant_id and d.id = v.document_id;
 		insert into incidents (tenant_id, job_id, category, severity, primary_flag, secondary_flags, fingerprint,
-		                       action_class, seller_name, search)
+		                       action_class, seller_name, seller_tax_id, search)
 		values (v.tenant_id, v.job_id, i.category, i.severity, i.primary_flag, i.secondary_flags, i.fingerprint,
-		        i.action_class, v.seller_name,
+		        i.action_class, v.seller_name, v.seller_tax_id,
 		        incident_search(v.seller_name, v.seller_tax_id, v.invoice_number, filename))
 		returning id into incident;
 		action := 'opened';
@@ -175,7 +177,7 @@ drop function open_incident(text, uuid, json, integer, boolean);
 create view incident_items as
 select i.id, i.tenant_id, i.job_id, i.severity, i.category, i.status, i.primary_flag, i.secondary_flags,
        i.action_class, i.occurrence_count, rfc3339(i.created_at) as created_at,
-       rfc3339(i.last_seen_at) as last_seen_at, i.seller_name, v.seller_tax_id, v.invoice_number, v.issue_date,
+       rfc3339(i.last_seen_at) as last_seen_at, i.seller_name, i.seller_tax_id, v.invoice_number, v.issue_date,
        v.currency, v.stated, v.computed, v.delta, v.ratio, d.filename,
        f.incident_id is not null as has_feedback, i.revision
   from incidents i
@@ -197,7 +199,7 @@ comment on column incident_items.occurrence_count is 'incidents.occurrence_count
 comment on column incident_items.created_at is 'incidents.created_at, RFC 3339';
 comment on column incident_items.last_seen_at is 'incidents.last_seen_at, RFC 3339';
 comment on column incident_items.seller_name is 'incidents.seller_name';
-comment on column incident_items.seller_tax_id is 'invoices.seller_tax_id';
+comment on column incident_items.seller_tax_id is 'incidents.seller_tax_id';
 comment on column incident_items.invoice_number is 'invoices.invoice_number';
 comment on column incident_items.issue_date is 'invoices.issue_date';
 comment on column incident_items.currency is 'invoices.currency';
@@ -230,7 +232,8 @@ begin
 	    || case when p_category is not null then ' and i.category = $4' else '' end
 	    || case when p_flag is not null then ' and (i.primary_flag = $5 or $5 = any (i.secondary_flags))' else '' end
 	    || case when p_seller is not null
-	            then ' and i.search like search_pattern($6) and '' '' || search_form(i.seller_name) like search_pattern($6)'
+	            then ' and i.search like search_pattern($6)'
+	              || ' and search_form(concat_ws('' '', '''', i.seller_name, i.seller_tax_id)) like search_pattern($6)'
 	            else '' end
 	    || case when is_id then ' and (i.search like search_pattern($7) or i.id between $11 and $12)'
 	            when p_q is not null then ' and i.search like search_pattern($7)' else '' end
@@ -392,7 +395,8 @@ begin
 	        'incident ' || i.id,
 	        jsonb_build_object(
 	            'feedback', to_jsonb(new) - '{tenant_id,incident_id,created_at,changed_at}'::text[],
-	            'old_feedback', to_jsonb(old) - '{tenant_id,incident_id,created_at,changed_at}'::text[]));
+	            'old_feedback', case when old.incident_id is not null
+	                            then to_jsonb(old) - '{tenant_id,incident_id,created_at,changed_at}'::text[] end));
 	answer.outcome := 'done';
 	answer.revision := i.revision + 1;
 	answer.incident := incident_detail(i.tenant_id, i.id);
@@ -424,8 +428,8 @@ begin
 	                                               ''detail'', detail) order by id desc)
 	               from (select * from page order by id desc limit $5) p), ''[]''),
 	           ''next_cursor'', (
-	             select id::text from page where (select count(*) from page) > $5
-	              order by id desc offset $5 - 1 limit 1))'
+	             select p.id::text from page p where (select count(*) from page) > $5
+	              order by p.id desc offset $5 - 1 limit 1))'
 	   into found using p_tenant, p_actor, p_action, p_object, p_limit, p_cursor::bigint;
 	return found;
 end $$;

@@ -15,7 +15,7 @@
 struct incident_filter {
 	const char *tenant_id, *status, *severity, *category;
 	const char *flag;   /* primary or secondary */
-	const char *seller; /* a part of the name */
+	const char *seller; /* a part of the name or tax id */
 	const char *q;      /* a part of seller, tax id, number, file name; or how the id begins */
 	const char *limit;  /* digits */
 	const char *cursor; /* microseconds, a dot, a UUID */

@@ -1,7 +1,7 @@
 -- A database as operators have it after half a year: :jobs jobs (1000000) over 180 days and six
 -- tenants of very different size, a fifth of them with an incident, most of those resolved, two
 -- fifths of these with feedback, and the audit log of all that.  As mizan_owner, into an empty
--- schema, in about two minutes:
+-- schema, in some minutes:
 --
 --     psql "$DATABASE_OWNER_URL" -v jobs=1000000 -f tests/bench/fill_operators.sql
 --
@@ -50,7 +50,7 @@ select tenant, document, 'queued-' || n, clock_timestamp() + interval '1 day' fr
 
 insert into incidents (tenant_id, id, job_id, category, severity, status, primary_flag, secondary_flags, fingerprint,
                        action_class, created_at, last_seen_at, revision, changed_by, changed_at, resolution_note,
-                       resolved_by, resolved_at, seller_name, search)
+                       resolved_by, resolved_at, seller_name, seller_tax_id, search)
 select tenant, incident, job,
        case when k < 700 then 'TOTALS' when k < 880 then 'COMPLETENESS' when k < 980 then 'TAX' when k < 995 then 'EXTRACTION' else 'DUPLICATE' end,
        severity, status,
@@ -64,7 +64,7 @@ select tenant, incident, job,
        case when status = 'RESOLVED' then 'looked at, note ' || n end,
        case when status = 'RESOLVED' then 'operator-' || n % 7 end,
        case when status = 'RESOLVED' then at + x * interval '2 days' end,
-       'Satıcı ' || s || ' Elektrik A.Ş.',
+       'Satıcı ' || s || ' Elektrik A.Ş.', (1000000000 + s)::text,
        incident_search('Satıcı ' || s || ' Elektrik A.Ş.', (1000000000 + s)::text, 'FTR' || n, 'fatura-' || n || '.pdf')
   from (select *, case when x < 0.85 then 'RESOLVED' when x < 0.9 then 'ACK' else 'OPEN' end as status
           from drawn where has_incident) d;
@@ -110,3 +110,6 @@ select * from (
  order by at;
 commit;
 vacuum analyze documents, jobs, incidents, invoices, incident_feedback, audit_log;
+-- A system in use has kept the days that are over.
+select count(*) from generate_series(1, 92) n, run_summary_write(utc_today() - n, null) \g /dev/null
+vacuum analyze run_summaries;
