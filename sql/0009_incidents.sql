@@ -320,6 +320,7 @@ create function change_incident(p_tenant text, p_id uuid, p_revisions integer[],
     p_note text, p_actor text) returns incident_answer language plpgsql as $$
 declare
 	old    incidents;
+	at     timestamptz;
 	answer incident_answer;
 begin
 	select * into old from lock_incident(p_tenant, p_id);
@@ -336,11 +337,12 @@ begin
 		answer.outcome := 'invalid_transition';
 		return answer;
 	end if;
+	at := clock_timestamp();
 	update incidents
-	   set status = p_status, revision = revision + 1, changed_by = p_actor, changed_at = clock_timestamp(),
+	   set status = p_status, revision = revision + 1, changed_by = p_actor, changed_at = at,
 	       resolution_note = case when p_note_given then p_note else resolution_note end,
 	       resolved_by = case when p_status = 'RESOLVED' then p_actor end,
-	       resolved_at = case when p_status = 'RESOLVED' then clock_timestamp() end
+	       resolved_at = case when p_status = 'RESOLVED' then at end
 	 where tenant_id = old.tenant_id and id = old.id;
 	insert into audit_log (tenant_id, actor, action, object, detail)
 	values (old.tenant_id, p_actor,

@@ -7,6 +7,7 @@
 #include "core/random.h"
 #include "core/uuid.h"
 #include "fuzz/fuzz.h"
+#include "http/etag.h"
 #include "http/idempotency.h"
 #include "http/key.h"
 #include "http/multipart.h"
@@ -146,6 +147,23 @@ static void note(struct route_context *cx)
 	INVARIANT(strlen(cx->id) < ROUTE_ID_SIZE && strchr(cx->id, '/') == NULL);
 }
 
+static void check_etags(const char *value)
+{
+	struct etags list;
+
+	if (value == NULL || etags_parse(value, &list, NULL) != RC_OK)
+		return;
+	INVARIANT(list.any ? list.n == 0 : list.n > 0 && list.n <= ETAG_MAX);
+	for (size_t i = 0; i < list.n; i++) {
+		const char *after = list.tags[i].text + list.tags[i].len;
+
+		INVARIANT(list.tags[i].text > value && after < value + strlen(value));
+		INVARIANT(
+		    *after == '"' && memchr(list.tags[i].text, '"', list.tags[i].len) == NULL);
+	}
+	INVARIANT(etags_have(&list, "1", true) || !etags_have(&list, "1", false));
+}
+
 static enum rc upload(struct route_context *cx, struct err *e)
 {
 	char tenant[TENANT_ID_SIZE], boundary[MULTIPART_BOUNDARY_SIZE], key[IDEMPOTENCY_KEY_SIZE];
@@ -181,6 +199,7 @@ static enum rc job(struct route_context *cx, struct err *e)
 	char id[RANDOM_UUID_TEXT];
 
 	note(cx);
+	check_etags(http_header(cx->rq, "If-Match"));
 	if (uuid_from_hex(cx->id, id))
 		INVARIANT(uuid_valid(id));
 	INVARIANT(!uuid_valid(cx->id) || strlen(cx->id) == RANDOM_UUID_TEXT - 1);

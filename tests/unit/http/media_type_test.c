@@ -64,7 +64,19 @@ static void test_sniff(void)
 	}
 }
 
+static void test_named(void)
+{
+	static const char *const names[] = { "application/pdf", "image/png", "image/jpeg",
+		"image/webp" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		CHECK_STR(media_type_named(names[i])->name, names[i]);
+	CU_ASSERT(media_type_named("text/html") == NULL);
+	CU_ASSERT(media_type_named("") == NULL);
+}
+
 const struct unit_test unit_tests[] = {
 	{ "types by content", test_sniff },
+	{ "types by name", test_named },
 	{ NULL, NULL },
 };

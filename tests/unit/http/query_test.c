@@ -184,11 +184,76 @@ static void test_date(void)
 	}
 }
 
+static void test_choice(void)
+{
+	static const char *const choices[] = { "OPEN", "ACK", NULL };
+	static const struct {
+		unsigned line;
+		const char *query;
+		enum rc rc;
+		const char *want;
+	} cases[] = {
+		{ __LINE__, "", RC_OK, "default" },
+		{ __LINE__, "c=", RC_OK, "default" },
+		{ __LINE__, "c=ACK", RC_OK, "ACK" },
+		{ __LINE__, "c=%41CK", RC_OK, "ACK" },
+		{ __LINE__, "c=ack", RC_INVALID, "default" },
+		{ __LINE__, "c=ACK,OPEN", RC_INVALID, "default" },
+		{ __LINE__, "c=ACK&c=OPEN", RC_INVALID, "default" },
+		{ __LINE__, "c=ACK%00", RC_INVALID, "default" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const char *out = "default";
+		struct err e;
+
+		CHECK_ROW(query_choice(cases[i].query, "c", choices, &out, &e) == cases[i].rc,
+		    cases[i].line, cases[i].query);
+		CHECK_STR_ROW(out, cases[i].want, cases[i].line);
+		if (cases[i].rc == RC_INVALID)
+			CHECK_STR_ROW(e.code, "invalid_query", cases[i].line);
+	}
+}
+
+static void test_text(void)
+{
+	static const struct {
+		unsigned line;
+		const char *query;
+		enum rc rc;
+		const char *want;
+	} cases[] = {
+		{ __LINE__, "", RC_OK, "" },
+		{ __LINE__, "t=", RC_OK, "" },
+		{ __LINE__, "t=a+b", RC_OK, "a b" },
+		{ __LINE__, "t=%C5%9F%C5%9F%C5%9F", RC_OK, "şşş" },
+		{ __LINE__, "t=abcd", RC_INVALID, NULL },
+		{ __LINE__, "t=%C5%9F%C5%9F%C5%9F%C5%9F", RC_INVALID, NULL },
+		{ __LINE__, "t=abcdefghijklmnopq", RC_INVALID, NULL },
+		{ __LINE__, "t=%0A", RC_INVALID, NULL },
+		{ __LINE__, "t=a&t=b", RC_INVALID, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char out[4 * 3 + 1] = "before";
+		struct err e;
+
+		CHECK_ROW(query_text(cases[i].query, "t", 3, out, &e) == cases[i].rc, cases[i].line,
+		    cases[i].query);
+		if (cases[i].rc == RC_OK)
+			CHECK_STR_ROW(out, cases[i].want, cases[i].line);
+		else
+			CHECK_STR_ROW(e.code, "invalid_query", cases[i].line);
+	}
+}
+
 const struct unit_test unit_tests[] = {
 	{ "one parameter, strictly", test_get },
 	{ "names and sizes at their limits", test_long_name },
 	{ "booleans", test_bool },
 	{ "integers", test_int },
 	{ "dates", test_date },
+	{ "one of several names", test_choice },
+	{ "text by its characters", test_text },
 	{ NULL, NULL },
 };
