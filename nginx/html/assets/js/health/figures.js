@@ -2,6 +2,7 @@
 import { h } from '../dom.js';
 import { dateText, duration, number, percent, timeElement } from '../format.js';
 import { known, t } from '../i18n.js';
+import { stranger } from '../terms.js';
 import { badge, card, empty, facts, figure, link, table } from '../ui.js';
 import { reasonText } from './verdict.js';
 
@@ -151,7 +152,7 @@ export function actionsCard(actions) {
 export function offendersCard(title, offenders, none) {
   return card(title, offenders.length === 0 ? empty(none) : table({
     caption: title, rows: offenders, columns: [
-      { title: t('health.seller'), cell: (row) => h('bdi', null, row.seller ?? t('health.no_seller')), header: true },
+      { title: t('health.seller'), cell: (row) => stranger(row.seller, { missing: t('health.no_seller') }), header: true },
       { title: t('health.total_invoices'), cell: (row) => number(row.total_count), numeric: true },
       { title: t('health.mismatch_count'), cell: (row) => number(row.mismatch_count), numeric: true },
       { title: t('health.share'), cell: (row) => percent(row.mismatch_rate), numeric: true },

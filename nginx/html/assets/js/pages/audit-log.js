@@ -3,7 +3,8 @@ import { get, urlWith } from '../api.js';
 import { h, replace } from '../dom.js';
 import { timeElement } from '../format.js';
 import { t } from '../i18n.js';
-import { card, empty, filterForm, pageHeader, pager, table, tenantField } from '../ui.js';
+import { stranger } from '../terms.js';
+import { card, empty, filterForm, link, pageHeader, pager, table, tenantField } from '../ui.js';
 
 export default {
   title: 'page.audit-log',
@@ -51,26 +52,33 @@ function entryTable(entries) {
   return table({
     caption: t('audit_log.entries'), rows: entries, columns: [
       { title: t('audit_log.when'), cell: (entry) => timeElement(entry.at, { seconds: true }), header: true },
-      { title: t('audit_log.actor'), cell: (entry) => h('bdi', null, entry.actor) },
-      { title: t('audit_log.action'), cell: (entry) => h('code', null, entry.action) },
+      { title: t('audit_log.actor'), cell: (entry) => h('bdi', { class: 'mz-name' }, entry.actor) },
+      { title: t('audit_log.action'), cell: (entry) => h('code', { class: 'text-nowrap' }, entry.action) },
       { title: t('audit_log.object'), cell: (entry) => objectOf(entry) },
       { title: t('audit_log.tenant'), cell: (entry) => entry.tenant_id ?? t('audit_log.nothing') },
       { title: t('audit_log.detail'), cell: (entry) => details(entry.detail), wide: true },
     ] });
 }
 
-/* What it was done to, as a link where there is a page of it. */
-function objectOf({ action, object }) {
-  if (object === null) return t('audit_log.nothing');
-  const kind = /^(incident|job)\b/.exec(action)?.[1];
-  const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(object);
-  if (object === 'pilot') return h('a', { href: '/admin/pilot' }, object);
-  return kind && isId ? h('a', { href: `/admin/${kind}s/${object}` }, h('code', null, object.slice(0, 8), '…')) : h('bdi', null, object);
+const ID = /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const KINDS = { incident: 'incidents', job: 'jobs' };
+
+/* What it was done to ("incident 8c26…"), as a link where there is a page of it. */
+function objectOf({ object }) {
+  if (object === 'pilot') return link('/admin/pilot', object);
+  const [kind] = object.split(' ');
+  const found = ID.exec(object);
+  return found && KINDS[kind] ? link(`/admin/${KINDS[kind]}/${found[0]}`, `${kind} `, h('code', null, found[0])) : stranger(object);
 }
 
 function details(detail) {
   const entries = Object.entries(detail ?? {});
   if (entries.length === 0) return t('audit_log.nothing');
   return h('ul', { class: 'mz-details' }, entries.map(([name, value]) =>
-    h('li', null, h('span', { class: 'mz-soft' }, `${name}: `), h('bdi', null, typeof value === 'string' ? value : JSON.stringify(value)))));
+    h('li', null, h('span', { class: 'mz-soft' }, `${name}: `), detailValue(name, value))));
+}
+
+function detailValue(name, value) {
+  if (typeof value !== 'string') return JSON.stringify(value);
+  return name in KINDS && ID.test(value) ? link(`/admin/${KINDS[name]}/${value}`, h('code', null, value)) : stranger(value);
 }

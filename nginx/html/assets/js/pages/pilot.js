@@ -5,6 +5,7 @@ import { errorText } from '../errors.js';
 import { duration, timeElement } from '../format.js';
 import { t } from '../i18n.js';
 import { repeat } from '../live.js';
+import { stranger } from '../terms.js';
 import { badge, button, card, confirmDialog, facts, figure, link, meter, pageHeader, toast } from '../ui.js';
 
 const REFRESH_MS = 5000;
@@ -162,7 +163,7 @@ function lastCard(pilot) {
     pilot.changed_by === '' ? h('p', null, t('pilot.never')) : facts([
       [t('pilot.changed_by'), h('bdi', null, pilot.changed_by)],
       [t('pilot.changed_at'), timeElement(pilot.changed_at, { seconds: true })],
-      [t('pilot.why'), h('bdi', null, pilot.reason)],
+      [t('pilot.why'), stranger(pilot.reason)],
     ]),
     h('p', null, link('/admin/audit-log?object=pilot', t('pilot.history'))));
 }
