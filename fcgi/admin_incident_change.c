@@ -87,7 +87,7 @@ static enum rc read_if_match(
 	return RC_OK;
 }
 
-static void answer(struct route_context *cx, const char *event, int64_t revision)
+static void answer(struct route_context *cx, const char *what, int64_t revision)
 {
 	const struct log_field fields[] = {
 		LOG_TEXT("trace_id", cx->rq->trace_id),
@@ -98,7 +98,7 @@ static void answer(struct route_context *cx, const char *event, int64_t revision
 	};
 
 	http_response_header(cx->rs, "ETag", "\"%" PRId64 "\"", revision);
-	log_event(LOG_INFO_LEVEL, event, fields, "an operator changed an incident");
+	log_event(LOG_INFO_LEVEL, "incident.changed", fields, "an operator set %s", what);
 }
 
 struct change {
@@ -149,7 +149,7 @@ static enum rc change(struct route_context *cx, const struct change *c, struct e
 	    pg, &target, c->status, c->set_note, c->note, &cx->rs->body, &revision, e);
 	pool_put(app->pool, pg);
 	if (rc == RC_OK)
-		answer(cx, "incident.change", revision);
+		answer(cx, c->status, revision);
 	return rc;
 }
 
@@ -224,7 +224,7 @@ static enum rc give(struct route_context *cx, const struct incident_feedback *f,
 	rc = incident_give_feedback(pg, &target, f, &cx->rs->body, &revision, e);
 	pool_put(app->pool, pg);
 	if (rc == RC_OK)
-		answer(cx, "incident.feedback", revision);
+		answer(cx, "feedback", revision);
 	return rc;
 }
 

@@ -34,8 +34,8 @@ class Feedback(OperatorCase):
         self.assertTrue(self.list()["incidents"][0]["has_feedback"])
         self.assertEqual((name, "feedback.given", {"old_feedback": None, "feedback": said}),
                          self.history(self.incident_id)[-1])
-        self.assertEqual((name, self.incident_id), tuple(
-            self.stack.log("admin", "incident.feedback")[-1][k] for k in ("principal", "incident_id")))
+        self.assertEqual((name, self.incident_id, "an operator set feedback"), tuple(
+            self.stack.log("admin", "incident.changed")[-1][k] for k in ("principal", "incident_id", "message")))
 
     def test_every_action(self):
         self.resolve()

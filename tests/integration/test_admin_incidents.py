@@ -213,8 +213,9 @@ class Change(OperatorCase):
              (anna, "incident.reopened", {"old_status": "RESOLVED", "status": "OPEN"}),
              (anna, "incident.resolved", {"old_status": "OPEN", "status": "RESOLVED"})], self.history(incident))
         self.assertEqual(self.history(incident), [(h["actor"], h["action"], h["detail"]) for h in last["history"][1:]])
-        event = self.stack.log("admin", "incident.change")[-1]
-        self.assertEqual((anna, incident, 5), (event["principal"], event["incident_id"], event["revision"]))
+        event = self.stack.log("admin", "incident.changed")[-1]
+        self.assertEqual((anna, incident, 5, "an operator set RESOLVED"),
+                         (event["principal"], event["incident_id"], event["revision"], event["message"]))
 
     def test_transitions(self):
         allowed = {("OPEN", "ACK"), ("OPEN", "RESOLVED"), ("ACK", "RESOLVED"), ("ACK", "OPEN"), ("RESOLVED", "OPEN")}
