@@ -121,6 +121,14 @@ class Document(unittest.TestCase):
                     node).iter_errors(node["example"]))))
         self.assertGreater(count, 40)
 
+    def test_every_result_has_an_example(self):
+        for method, path, operation, _ in operations(WHOLE):
+            for status, response in operation["responses"].items():
+                media = response.get("content", {}).get("application/json")
+                if media and status != "503":
+                    with self.subTest(operation=f"{method} {path}", status=status):
+                        self.assertTrue(list(values_of(media)))
+
 
 class Complete(unittest.TestCase):
     """Whatever the code serves and can say is described, and nothing else."""
