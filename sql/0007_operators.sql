@@ -17,6 +17,9 @@ comment on column incidents.resolved_by is 'Operator who resolved it; null unles
 comment on column incidents.resolved_at is 'When; null unless RESOLVED';
 create index incidents_resolved on incidents (tenant_id, resolved_at) where status = 'RESOLVED';
 
+alter table jobs add column retried_at timestamptz;
+comment on column jobs.retried_at is 'Latest retry by an operator: its times count from here';
+
 create table incident_feedback (
 	tenant_id               text        not null,
 	incident_id             uuid        not null,

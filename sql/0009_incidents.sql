@@ -113,7 +113,8 @@ end $$;
 comment on function open_incident(json, invoices, integer, boolean) is
     'Opens the incident, or counts it on the one that is open (24 h), or says which of the pilot''s limits skipped it; under lock_invoice(). p_pilot_limit null: not the pilot';
 
--- As in 0006, but that the incident is told of the invoice.
+-- As in 0006, but that the incident is told of the invoice, and that the hours which a job lay there
+-- before an operator retried it are not the pipeline's.
 create or replace function finish_job(p_tenant text, p_job uuid, p_token uuid, p_state text, p_error_code text,
     p_error_detail text, p_lock text, p_invoice json, p_extraction json, p_verdict json, p_if_duplicate json,
     p_pilot_limit integer, p_pilot_enabled boolean, out done boolean, out incident_action text,
@@ -154,8 +155,8 @@ begin
 	v.extraction := p_extraction;
 	v.incident_id := incident;
 	v.incident_skipped := case when incident is null then incident_action end;
-	v.queue_ms := extract(epoch from j.started_at - j.created_at) * 1000;
-	v.pipeline_total_ms := extract(epoch from j.finished_at - j.created_at) * 1000;
+	v.queue_ms := extract(epoch from j.started_at - coalesce(j.retried_at, j.created_at)) * 1000;
+	v.pipeline_total_ms := extract(epoch from j.finished_at - coalesce(j.retried_at, j.created_at)) * 1000;
 	v.created_at := j.finished_at;
 	insert into invoices values (v.*);
 	pipeline_total_ms := v.pipeline_total_ms;

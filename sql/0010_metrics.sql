@@ -45,6 +45,7 @@ begin
 	return null;
 end $$;
 comment on function incident_feedback_copy() is 'Fills incidents.feedback_correct and feedback_seconds; with null where the feedback goes';
+revoke execute on function incident_feedback_copy() from public;
 create trigger copy after insert or update or delete on incident_feedback
     for each row execute function incident_feedback_copy();
 alter table incident_feedback enable always trigger copy;

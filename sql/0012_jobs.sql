@@ -242,7 +242,7 @@ create function retry_job(p_job jobs) returns void language plpgsql as $$
 begin
 	delete from invoices where tenant_id = p_job.tenant_id and job_id = p_job.id;
 	update jobs
-	   set state = 'QUEUED', run_at = clock_timestamp(), attempts = 0, retries = 0, lost_leases = 0,
+	   set state = 'QUEUED', run_at = clock_timestamp(), retried_at = clock_timestamp(), attempts = 0, retries = 0, lost_leases = 0,
 	       finished_at = null, finished_token = null, error_code = null, error_detail = null
 	 where tenant_id = p_job.tenant_id and id = p_job.id;
 end $$;

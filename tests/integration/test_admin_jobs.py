@@ -381,11 +381,13 @@ class Retry(JobsCase):
         self.assertEqual("EXTRACTION_FAILED", incident["primary_flag"])
         name, key = self.stack.make_key(role="operator")
         before = self.sim.completions(document.sha256)
+        self.stack.sql(f"update jobs set created_at = created_at - interval '2 hours' where id = '{job_id}'")
         job = self.done("retry", job_id, key)
         self.assertEqual(("QUEUED", 0, 0, 0, None, None, None), tuple(
             job[k] for k in ("status", "attempts", "retries", "lost_leases", "error", "finished_at", "outcome")))
         done = self.stack.ended_job(job_id)
         self.assertEqual(("SUCCEEDED", "mismatch", None), (done["status"], done["audit"]["outcome"], done["error"]))
+        self.assertLess(done["timings"]["pipeline_total_ms"], 3600_000, "the time before the retry counts")
         self.assertEqual(1, self.stack.value(f"select count(*) from invoices where job_id = '{job_id}'"))
         self.assertEqual(1, self.stack.value(f"select count(*) from incidents where id = '{incident['id']}'"))
         self.assertEqual(before + 1, self.sim.completions(document.sha256))

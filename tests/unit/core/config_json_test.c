@@ -104,7 +104,7 @@ static void test_secrets(void)
 {
 	static const struct setting set[] = { { "API_KEY", "s3cret-one" },
 		{ "ADMIN_API_KEY", "s3cret-two" }, { "DATABASE_URL", "s3cret-three" },
-		{ "OPENAI_API_KEY", "s3cret-four" }, { 0 } };
+		{ "OPENAI_API_KEY", "s3cret-four" }, { "ACCESS_LOG", "/s3cret" }, { 0 } };
 	char with[CONFIG_HASH_TEXT], without[CONFIG_HASH_TEXT];
 	size_t n, shown = 0;
 	const struct config_key *k = config_keys(&n);
@@ -121,10 +121,10 @@ static void test_secrets(void)
 	doc = json_tokener_parse(buf_str(&json));
 	CU_ASSERT_FATAL(doc != NULL);
 	for (size_t i = 0; i < n; i++) {
-		bool is_secret = (k[i].flags & CONFIG_SECRET) != 0;
-		CHECK_ROW(json_object_object_get_ex(doc, k[i].name, &value) != is_secret, __LINE__,
+		bool hidden = (k[i].flags & (CONFIG_SECRET | CONFIG_LOCAL)) != 0;
+		CHECK_ROW(json_object_object_get_ex(doc, k[i].name, &value) != hidden, __LINE__,
 		    k[i].name);
-		shown += !is_secret;
+		shown += !hidden;
 	}
 	CU_ASSERT((size_t)json_object_object_length(doc) == shown);
 	(void)json_object_put(doc);

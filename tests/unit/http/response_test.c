@@ -9,7 +9,7 @@
 static void test_headers(void)
 {
 	struct http_response rs;
-	char huge[1000];
+	char huge[2 * HTTP_MAX_HEADER_VALUE];
 
 	http_response_init(&rs);
 	CU_ASSERT(rs.status == 200 && rs.n_headers == 0);
@@ -57,7 +57,7 @@ static void test_json(void)
 static void test_problem(void)
 {
 	struct http_response rs;
-	char huge[1000];
+	char huge[2 * HTTP_MAX_HEADER_VALUE];
 
 	http_response_init(&rs);
 	buf_adds(&rs.body, "half an ans");
