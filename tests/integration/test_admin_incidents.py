@@ -318,7 +318,7 @@ class Change(OperatorCase):
         token, new = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-" + job["job_id"][-12:]
         self.stack.sql(f"""
             insert into jobs (tenant_id, id, document_id, state, trace_id, lease_token, lease_until, started_at)
-            select tenant_id, '{new}', document_id, 'RUNNING', 'old', '{token}', clock_timestamp() + interval '1 hour',
+            select tenant_id, '{new}', document_id, 'RUNNING', 'of-an-old-build', '{token}', clock_timestamp() + interval '1 hour',
                    clock_timestamp() from jobs where id = '{job["job_id"]}'""")
         invoice = json.loads(self.stack.value(
             f"select to_jsonb(v) - 'identity' || '{{\"fingerprint\": \"{new}\", \"incident\": {{\"category\": \"TOTALS\","
