@@ -87,10 +87,10 @@ class List(OperatorCase):
 
     def test_pages_while_new_ones_arrive(self):
         expected = [self.incident() for _ in range(7)][::-1]
-        # Two of one moment: the id decides.
-        self.stack.sql(f"update incidents set created_at = (select created_at from incidents where id = '{expected[3]}')"
-                       f" where id = '{expected[2]}'")
-        expected[2:4] = sorted(expected[2:4], reverse=True)
+        # Two of one moment, where a page ends: the id decides.
+        self.stack.sql(f"update incidents set created_at = (select created_at from incidents where id = '{expected[4]}')"
+                       f" where id = '{expected[3]}'")
+        expected[3:5] = sorted(expected[3:5], reverse=True)
         seen, cursor = [], {}
         while cursor is not None:
             answer = self.list(limit=2, **cursor)
