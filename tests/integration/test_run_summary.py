@@ -10,7 +10,7 @@ import tempfile
 
 from harness import ROOT, environment, run
 from ledger import Ledger
-from test_metrics import DAY, MetricsCase, example
+from test_figures import DAY, MetricsCase, example
 
 # The seed's §5.1, but for the time: a day that is over ends with its last second.
 SEED = {
