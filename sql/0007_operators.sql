@@ -2,6 +2,9 @@
 -- sessions, daily summaries, and what the front door saw.  The functions over it follow in the
 -- next migrations.
 
+-- The queue first, as workers do: who has written a job goes on to the incidents.
+lock table jobs, incidents in access exclusive mode;
+
 alter table incidents
 	add column revision        integer     not null default 1,
 	add column changed_by      text,

@@ -44,7 +44,7 @@ returns text language plpgsql security definer set search_path = public, pg_temp
 declare
 	expires timestamptz := clock_timestamp() + make_interval(secs => p_seconds);
 begin
-	delete from sessions where expires_at < clock_timestamp() - interval '1 day';
+	delete from sessions where expires_at < now() - interval '1 day';
 	insert into sessions (id, key_sha256, expires_at) values (p_id, p_key_sha256, expires);
 	insert into audit_log (tenant_id, actor, action, object) values (p_tenant, p_name, 'session.opened', 'session');
 	return rfc3339(expires);
@@ -64,7 +64,7 @@ comment on function session_close(uuid, text, text) is 'Ends a session; of one t
 
 create function login_failed(p_address text) returns void language sql volatile security definer
 set search_path = public, pg_temp as $$
-	delete from login_failures where minute < clock_timestamp() - interval '30 days';
+	delete from login_failures where minute < now() - interval '30 days';
 	insert into login_failures as l (address, minute, failures)
 	values (case when p_address ~* '^::ffff:[0-9.]+$' then substr(p_address, 8)
 	             when p_address ~ ':.*:' then host(network(set_masklen(p_address::inet, 64)))

@@ -32,11 +32,7 @@ drop index invoices_created;
 alter table invoices set (autovacuum_vacuum_insert_scale_factor = 0.01, autovacuum_vacuum_insert_threshold = 1000);
 
 -- Statistics of feedback likewise: what they need of it is copied to its incident, which changes
--- seldom, so that one narrow index has it all.
-alter table incidents add column feedback_correct boolean, add column feedback_seconds bigint;
-comment on column incidents.feedback_correct is 'Copy of incident_feedback.was_hint_correct; null: no feedback';
-comment on column incidents.feedback_seconds is 'Copy of incident_feedback.resolution_time_seconds';
-
+-- seldom, so that one narrow index (0009) has it all.
 create function incident_feedback_copy() returns trigger language plpgsql security definer
     set search_path = public, pg_temp as $$
 begin
@@ -49,12 +45,6 @@ revoke execute on function incident_feedback_copy() from public;
 create trigger copy after insert or update or delete on incident_feedback
     for each row execute function incident_feedback_copy();
 alter table incident_feedback enable always trigger copy;
-update incidents i set feedback_correct = b.was_hint_correct, feedback_seconds = b.resolution_time_seconds
-  from incident_feedback b where b.tenant_id = i.tenant_id and b.incident_id = i.id;
-
-create index incidents_resolved_figures on incidents (tenant_id, resolved_at)
-    include (action_class, feedback_correct, feedback_seconds) where status = 'RESOLVED';
-drop index incidents_resolved;
 
 alter table run_summaries add column requests bigint not null, add column jobs_accepted bigint not null;
 comment on column run_summaries.requests is 'Requests of that day, as traffic.requests';

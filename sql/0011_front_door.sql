@@ -1,5 +1,8 @@
 -- What the front door saw: nginx's access log, counted by the watchdog.
 
+-- Before the other tables, as workers do.
+lock table jobs in exclusive mode;
+
 -- An inode alone does not tell a file: it is used again, and a log may be cut and filled anew.
 alter table access_log_positions drop column device, add column head text not null default '';
 comment on column access_log_positions.head is 'SHA-256 of the first bytes counted, 256 at the most: another one means another file';
@@ -88,7 +91,7 @@ create function front_door_forget() returns boolean language sql volatile as $$
 	with gone as (
 		delete from front_door_minutes where (tenant_id, minute, route, status_class) in (
 			select tenant_id, minute, route, status_class from front_door_minutes
-			 where minute < clock_timestamp() - interval '400 days' limit 10000)
+			 where minute < now() - interval '400 days' limit 10000)
 		returning 1
 	)
 	select count(*) = 10000 from gone
