@@ -85,6 +85,17 @@ select tenant, job, document, false,
        'gpt-sample', case when has_incident then incident end, 20, took - 40, took, at + took * interval '1 millisecond'
   from drawn where r < 0.99;
 
+insert into provider_calls (tenant_id, job_id, lease_token, outcome, http_status, model, duration_ms, prompt_tokens,
+                            completion_tokens, reply, created_at)
+select tenant, job, document, 'ok', 200, 'gpt-sample', took - 40, 2000, 400, '{}', at + took * interval '1 millisecond'
+  from drawn where r < 0.97;
+
+-- What clients saw: uploads of three tenants and their refusals, per minute of the days not yet forgotten.
+insert into front_door_minutes (tenant_id, minute, route, status_class, requests, seconds, buckets)
+select tenant, minute, '/full-process', class, 3, 1.5, '{0,0,0,0,1,1,1,0,0,0,0,0,0}'
+  from generate_series(date_trunc('minute', clock_timestamp()) - interval '30 days', clock_timestamp(), '1 minute') minute,
+       unnest('{default,acme,globex}'::text[]) tenant, unnest('{2,4}'::integer[]) class;
+
 insert into incident_feedback (tenant_id, incident_id, action_taken, was_hint_correct, actual_root_cause,
                                resolution_time_seconds, operator, created_at, changed_at)
 select tenant_id, i.id, (array['VERIFIED_OCR', 'VERIFIED_LOGIC', 'ACCEPTED_ROUNDING', 'ESCALATED', 'NO_ACTION_REQUIRED'])[1 + n / 5 % 5],
@@ -109,7 +120,9 @@ select * from (
 	  from generate_series(1, 180) g) entries
  order by at;
 commit;
-vacuum analyze documents, jobs, incidents, invoices, incident_feedback, audit_log;
--- A system in use has kept the days that are over.
+vacuum analyze documents, jobs, incidents, invoices, provider_calls, front_door_minutes, incident_feedback, audit_log;
+-- A system in use has kept the days that are over, and summed up the counters of /metrics.
 select count(*) from generate_series(1, 92) n, run_summary_write(utc_today() - n, null) \g /dev/null
-vacuum analyze run_summaries;
+update metric_totals_end set "until" = (select date_trunc('day', min(created_at), 'UTC') from jobs);
+select count(*) from generate_series(1, 200) n where metrics_sum_up() \g /dev/null
+vacuum analyze run_summaries, metric_totals;

@@ -4,6 +4,7 @@ import statistics
 import subprocess
 import time
 
+from reading import operators
 from tools import (Failed, Probe, drained_rate, harness, nothing_claimed, pgbench, progress, queue_up,
                    reset_peak, status_kib, upload, wait_drained, wrk)
 
@@ -258,4 +259,4 @@ def history(bench):
 
 
 ROWS = {f.__name__.replace("_", "-"): f
-        for f in (ready, accept, claim, whole, in_flight, waiting, large, own_time, history)}
+        for f in (ready, accept, claim, whole, in_flight, waiting, large, own_time, history, operators)}

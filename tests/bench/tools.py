@@ -32,14 +32,14 @@ def progress(text):
         print(f"  {text}", file=sys.stderr, flush=True)
 
 
-def programs():
+def programs(admin="hello"):
     """The stack's programs, with libfcgi's hello in admin.fcgi's place: same nginx, same limits."""
     folder = DIR / "bin"
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("full_process.fcgi", "health.fcgi", "worker", "watchdog", "openai_sim", "admin.fcgi"):
         target = folder / name
         target.unlink(missing_ok=True)
-        target.symlink_to(ROOT / "build" / "plain" / "bin" / ("hello" if name == "admin.fcgi" else name))
+        target.symlink_to(ROOT / "build" / "plain" / "bin" / (admin if name == "admin.fcgi" else name))
     return folder
 
 
@@ -47,7 +47,12 @@ def bench_stack():
     """A stack with production's settings, every document an invoice of its own."""
     stack = harness.Stack("stack", **{name: harness.UNSET for name in harness.QUICK})
     stack.initial |= {"SYNC_WAIT_MS": 20000, "WORKER_CONCURRENCY": 64}
-    stack.up("--bin", str(programs()))
+    return fresh(stack)
+
+
+def fresh(stack, admin="hello"):
+    """The stack up, with nothing in its database."""
+    stack.up("--bin", str(programs(admin)))
     answer = harness.extraction("services-en-exact")
     answer["invoice_number"]["value"] = "@SHA256@"
     stack.sim.default(answer)
@@ -73,7 +78,7 @@ def run(command, env):
 
 def wrk(stack, path, connections, seconds, script=None, **variables):
     """One run: requests a second, p99 and maximum latency in ms.  An error is a failed run."""
-    command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "20s"]
+    command = ["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "20s"]
     if script:
         command += ["-s", str(HERE / script)]
     out = run([*command, stack.url + path], os.environ | stack.env | variables)

@@ -1,0 +1,200 @@
+"""The row `operators`: every page's data with half a year's work in the database, and uploads beside."""
+import contextlib
+import http.client
+import itertools
+import json
+import os
+import statistics
+import threading
+import time
+import urllib.parse
+
+from tools import HERE, Failed, fresh, harness, progress, run, wrk
+
+READS = 60  # of each page, after WARM that are not counted
+WARM = 5
+UPLOADS = 40  # a second
+LARGE = ("audit_log", "documents", "front_door_minutes", "incidents", "invoices", "jobs", "provider_calls")
+
+
+class Client:
+    """One connection that is kept; requests that must be answered with 2xx."""
+
+    def __init__(self, stack, headers):
+        self.headers = headers
+        self.connection = http.client.HTTPSConnection(
+            stack.address.hostname, stack.address.port, timeout=60, context=stack.tls)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.connection.close()
+
+    def request(self, method, path, body=None, headers=None):
+        self.connection.request(method, path, body, self.headers | (headers or {}))
+        response = self.connection.getresponse()
+        content = response.read()
+        if response.status >= 300:
+            raise Failed(f"{method} {path}: {response.status} {content[:300]!r}")
+        return content
+
+    def json(self, path):
+        return json.loads(self.request("GET", path))
+
+
+def filled(stack):
+    """The database as operators have it: fill_operators.sql says what is in it."""
+    progress("filling the tables: a million jobs, 200,000 incidents (minutes)")
+    run(["psql", "-X", "-q", "-f", str(HERE / "fill_operators.sql")], stack.psql_environment("owner"))
+
+
+def pages(client):
+    """What the pages ask for, and on-call engineers: a list of paths."""
+    first = client.json("/admin/incidents")
+    incident = first["incidents"][0]["id"]
+    return [
+        "/admin/system-health?period_days=7",
+        "/admin/system-health?period_days=30",
+        "/admin/incidents",
+        "/admin/incidents?status=OPEN",
+        "/admin/incidents?severity=S1&category=TAX",
+        "/admin/incidents?seller=" + urllib.parse.quote("Satıcı 1234"),
+        "/admin/incidents?q=ftr123455",
+        "/admin/incidents?q=elektrik",
+        "/admin/incidents?cursor=" + urllib.parse.quote(first["next_cursor"]),
+        f"/admin/incidents/{incident}",
+        "/admin/jobs",
+        "/admin/jobs?status=FAILED",
+        "/admin/jobs?q=nowhere-to-be-found",
+        "/admin/jobs/counts",
+        "/admin/pilot",
+        f"/admin/run-summary?from={days_ago(6)}",
+        "/admin/feedback-stats",
+        "/admin/audit-log",
+        "/admin/audit-log?actor=operator-3",
+        "/metrics",
+    ]
+
+
+def days_ago(n):
+    return time.strftime("%F", time.gmtime(time.time() - 86400 * n))
+
+
+def latencies(client, path):
+    taken = []
+    for _ in range(WARM + READS):
+        began = time.perf_counter()
+        client.request("GET", path)
+        taken.append(1000 * (time.perf_counter() - began))
+    return taken[WARM:]
+
+
+def percentile(values, n):
+    return statistics.quantiles(values, n=100)[n - 1]
+
+
+def scans(stack):
+    """Sequential scans of the large tables so far; what admin.fcgi did counts when it has ended."""
+    stack.restart("admin")
+    names = ", ".join(f"'{name}'" for name in LARGE)
+    return {name: int(n) for name, n in stack.sql(
+        f"select relname, seq_scan from pg_stat_user_tables where relname in ({names})")}
+
+
+class Uploads:
+    """Whole invoices of 12 KiB at a fixed rate, whatever the answers take; each is due at its own
+    time, and its latency counts from then."""
+
+    def __init__(self, stack, seconds, clients=8):
+        self.stack, self.left, self.lock = stack, itertools.count(), threading.Lock()
+        self.total, self.clients, self.began = UPLOADS * seconds, clients, None
+        self.latencies, self.errors = [], []
+
+    def run(self):
+        """Their latencies in ms."""
+        self.began = time.perf_counter()
+        threads = [threading.Thread(target=self.work) for _ in range(self.clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if self.errors:
+            raise self.errors[0]
+        return self.latencies
+
+    def work(self):
+        try:
+            with Client(self.stack, self.stack.key_header()) as client:
+                self.upload_all(client)
+        except (Failed, OSError, http.client.HTTPException) as e:
+            self.errors.append(e)
+
+    def upload_all(self, client):
+        while True:
+            with self.lock:
+                n = next(self.left)
+            if n >= self.total:
+                return
+            due = self.began + n / UPLOADS
+            time.sleep(max(0, due - time.perf_counter()))
+            body, kind = harness.multipart(b"%PDF-1.4\n" + os.urandom(12279))
+            client.request("POST", "/full-process?tenant_id=bench", body, {"Content-Type": kind})
+            self.latencies.append(1000 * (time.perf_counter() - due))
+
+
+class Reader(threading.Thread):
+    """wrk, one connection, that reads the pages one after the other; .rate when it has ended."""
+
+    def __init__(self, stack, paths, seconds):
+        super().__init__()
+        self.stack, self.paths, self.seconds, self.rate = stack, paths, seconds, 0
+
+    def run(self):
+        self.rate = wrk(self.stack, "", 1, self.seconds, "pages.lua", BENCH_PATHS="\n".join(self.paths))["rate"]
+
+
+def beside(bench, stack, paths):
+    """Uploads alone, and beside a client that reads pages without a pause."""
+    read = []
+
+    def alone():
+        return Uploads(stack, bench.seconds).run()
+
+    def read_beside():
+        reader = Reader(stack, paths, bench.seconds)
+        reader.start()
+        done = Uploads(stack, bench.seconds).run()
+        reader.join()
+        read.append(reader.rate)
+        return done
+    what = f"{UPLOADS} uploads/s beside a reader of all pages, p50"
+    Uploads(stack, 2).run()  # warms up
+    without, beside_it = bench.alternate(what, alone, read_beside)
+    for n, name in ((50, "p50"), (99, "p99")):
+        yardstick = statistics.median(percentile(round_, n) for round_ in without)
+        ours = statistics.median(percentile(round_, n) for round_ in beside_it)
+        bench.row(what.replace("p50", name), yardstick, ours, "<= 1.25", ours <= 1.25 * yardstick,
+                  f"{statistics.median(read):.0f} pages/s read", unit=" ms")
+
+
+def operators(bench):
+    """On a stack of its own making, with the real admin.fcgi."""
+    stack = bench.stack
+    fresh(stack, "admin.fcgi")
+    filled(stack)
+    before = scans(stack)
+    with contextlib.ExitStack() as block:
+        client = block.enter_context(Client(stack, {"X-Admin-Key": stack.admin_key}))
+        paths = pages(client)
+        for path in paths:
+            progress(path)
+            taken = latencies(client, path)
+            p95 = percentile(taken, 95)
+            shown = urllib.parse.unquote(path)
+            bench.row(shown if len(shown) < 59 else shown[:57] + "…", None, p95, "< 100 ms", p95 < 100,
+                      f"p50 {percentile(taken, 50):.0f} ms", unit=" ms")
+    beside(bench, stack, paths)
+    scanned = {name: n - before[name] for name, n in scans(stack).items() if n > before[name]}
+    bench.row("sequential scans of large tables meanwhile", None, sum(scanned.values()), "none", not scanned,
+              ", ".join(f"{name} {n}" for name, n in scanned.items()), unit="")
