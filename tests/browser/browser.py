@@ -124,7 +124,8 @@ class Browser:
         return self.wait(lambda: self.all(selector), selector)[0]
 
     def text(self, selector="main"):
-        return self.find(selector).text
+        """Of the first visible element; one that is drawn anew while it is read is read again."""
+        return self.wait(lambda: [element.text for element in self.all(selector)[:1]], selector)[0]
 
     def wait_text(self, text, selector="main"):
         """Until the element says so; its text."""
