@@ -180,6 +180,7 @@ class Browser:
         """All of the page, not only what the window shows, as a PNG."""
         path = pathlib.Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.command("Emulation.setScrollbarsHidden", hidden=True)  # or the picture is laid out anew, without them
         width, height = self.script("return [window.innerWidth, document.documentElement.scrollHeight]")
         shot = self.command("Page.captureScreenshot", captureBeyondViewport=True,
                             clip={"x": 0, "y": 0, "width": width, "height": min(height, 6000), "scale": 1})

@@ -113,7 +113,7 @@ export function driftCard(alerts) {
       { title: t('health.period_before'), cell: (alert) => `${percent(alert.old_rate)} (${number(alert.old_count)})`, numeric: true },
       { title: t('health.this_period'), cell: (alert) => `${percent(alert.new_rate)} (${number(alert.new_count)})`, numeric: true },
       { title: t('health.state'), cell: (alert) => badge(alert.triggered ? 'warn' : 'ok', t(alert.triggered ? 'health.drifts' : 'health.steady')) },
-    ] }));
+    ] }), alerts.length > 0 && h('p', { class: 'mz-soft' }, t('health.drift_note')));
   section.id = 'drift';
   return section;
 }

@@ -70,7 +70,7 @@ function settingsCard(keys) {
   draw(false);
   return card(t('config.settings'),
     h('div', { class: 'form-check' }, box, h('label', { for: 'only-changed', class: 'form-check-label' }, t('config.only_changed', { n: changed.length }))),
-    place, h('p', { class: 'mz-soft' }, t('config.note')));
+    place, h('p', { class: 'mz-soft mt-3' }, t('config.note')));
 }
 
 function settingsTable(keys) {

@@ -73,8 +73,9 @@ async function render(root, { id, session, signal }) {
   const places = { head: h('div', null), decision: h('div', { class: 'mz-first' }), trail: h('div', null) };
 
   function draw() {
+    const name = incident.invoice_number ?? incident.filename;
     replace(places.head,
-      pageHeader([t('incident.heading'), ' ', incident.invoice_number && stranger(incident.invoice_number, { fold: 40, plain: true })]),
+      pageHeader([t('incident.heading'), ' ', name && stranger(name, { fold: 40, plain: true })]),
       h('p', { class: 'mz-badges' }, severityBadge(incident.severity), statusBadge(incident.status)),
       h('div', { class: 'mz-compact' }, card(null, summary(incident))));
     replace(places.decision, decisionCard({ incident, draft, mayChange, actions: { setStatus, saveFeedback, redraw } }));

@@ -64,10 +64,10 @@ function filters(session, query, navigate) {
 }
 
 function invoiceCell(row) {
-  const number = row.invoice_number ?? t('incidents.noNumber');
+  const name = row.invoice_number ?? row.filename ?? t('incidents.noNumber');
   return [
-    h('a', { href: `${PATH}/${row.id}`, class: 'fw-semibold' }, stranger(number, { fold: 60, plain: true })),
-    h('div', { class: 'mz-regular' }, stranger(row.seller_name, { fold: 80, plain: true })),
+    h('a', { href: `${PATH}/${row.id}`, class: 'fw-semibold' }, stranger(name, { fold: 60, plain: true })),
+    row.seller_name && h('div', { class: 'mz-regular' }, stranger(row.seller_name, { fold: 80, plain: true })),
     h('div', { class: 'mz-note' }, [row.tenant_id, row.issue_date && dateText(row.issue_date)].filter(Boolean).join(' · ')),
   ];
 }
