@@ -55,7 +55,7 @@ class QueueCase(StackCase):
 class Workers(QueueCase):
     def test_stalled_past_its_lease(self):
         """A worker that wakes up after another took its job writes nothing."""
-        self.sim.delay(300)
+        self.sim.delay(1500)
         document = self.stack.unique_pdf("mismatch-s2")
         job_id, worker = self.under_way(document)
         logged = len(self.stack.log_text(worker))
