@@ -1,7 +1,7 @@
 /*
  * GET and PUT /admin/pilot: the run-time kill switch, and what was used and skipped of the pilot's
- * hour (SPEC §11).  Requires an admin key that
- * reaches the pilot's tenant; a viewer may look but not flip.
+ * hour (SPEC §11).  Requires an admin key that reaches the pilot's tenant; a viewer may look but
+ * not flip.
  */
 #include <string.h>
 

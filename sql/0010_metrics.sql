@@ -157,8 +157,8 @@ comment on column traffic.jobs_accepted is 'Jobs accepted, smoke runs not counte
 comment on column traffic.depth is 'Jobs in the queue when the day ended, or now';
 comment on column traffic.max_depth is 'Most jobs that were in the queue at once';
 
--- A job is in the queue from its acceptance to its latest claim, so one that was handed back
--- counts as if it had never been out of it.
+-- A job is in the queue from its acceptance, or its latest retry, to its latest claim, so one that
+-- was handed back counts as if it had never been out of it.
 create function queue_depths(p_tenant text, p_from date, p_to date)
 returns table (day date, accepted bigint, depth bigint, max_depth bigint) language plpgsql stable as $$
 declare
@@ -169,16 +169,19 @@ declare
 begin
 	return query
 	with job as (
-		select created_at, case when state <> 'QUEUED' then coalesce(started_at, finished_at) end as left_at
+		select created_at, coalesce(retried_at, created_at) as entered_at,
+		       case when state <> 'QUEUED' then coalesce(started_at, finished_at) end as left_at
 		  from jobs where tenant_id = p_tenant and not smoke and created_at >= since and created_at < ends
 		union all
-		select created_at, null from jobs
+		select created_at, coalesce(retried_at, created_at), null from jobs
 		 where tenant_id = p_tenant and not smoke and state = 'QUEUED' and created_at < since
 	), step (at, step, accepted) as (
-		select greatest(created_at, began), 1, (created_at >= began)::integer from job
-		 where left_at is null or left_at >= began
+		select greatest(entered_at, began), 1, 0 from job
+		 where entered_at < ends and (left_at is null or left_at >= began)
 		union all
-		select left_at, -1, 0 from job where left_at >= began and left_at < ends
+		select left_at, -1, 0 from job where entered_at < ends and left_at >= began and left_at < ends
+		union all
+		select created_at, 0, 1 from job where created_at >= began
 		union all
 		select utc_day(p_from + n), 0, 0 from generate_series(0, p_to - p_from) n
 	), running as (

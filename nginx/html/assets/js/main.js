@@ -74,11 +74,14 @@ function drawShell(current) {
 }
 
 function showLogin(message) {
+  const former = session?.name;
   leave();
   session = null;
   shown = null;
   document.title = t('login.title');
   const form = loginForm({ message, onSession: (answer) => {
+    // Pages remember what they did, which is no business of the next operator's.
+    if (former && former !== answer.name) return location.reload();
     session = answer;
     showPage();
   } });
