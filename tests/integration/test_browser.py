@@ -50,7 +50,7 @@ class GettingIn(BrowserCase):
         name, key = self.stack.make_key(None, "operator")
         self.sign_in("/admin/config", key)
         self.stack.revoke_key(name)
-        self.browser.click("nav a[href='/admin/jobs']")
+        self.browser.click("#nav a[href='/admin/jobs']")
         self.browser.find("#login-key")
         self.assertTrue(self.browser.text(".mz-notice"))
         self.browser.sign_in(self.stack.admin_key)
@@ -111,7 +111,7 @@ class Pages(BrowserCase):
 
     def test_on_a_desk(self):
         def whole():
-            self.assertTrue(self.browser.all("nav a[aria-current=page]"))
+            self.assertTrue(self.browser.all("#nav a[aria-current=page]"))
             self.assertEqual(1, len(self.browser.all("h1")))
             self.assertIn(self.browser.text("h1"), self.browser.driver.title)
             self.assertEqual([], self.browser.all("main [role=alert]"))
@@ -127,13 +127,13 @@ class Pages(BrowserCase):
         self.browser.resize(PHONE)
         self.addCleanup(self.browser.resize, self.width)
         self.sign_in()
-        self.assertEqual([], self.browser.all("nav a"))
+        self.assertEqual([], self.browser.all("#nav a"))
         self.browser.click(".mz-menu")
         self.opened()
-        self.browser.click("nav a[href='/admin/jobs']")
+        self.browser.click("#nav a[href='/admin/jobs']")
         self.browser.wait(lambda: self.browser.driver.current_url.endswith("/admin/jobs"), "the jobs")
         self.opened()
-        self.browser.wait(lambda: not self.browser.all("nav a"), "the menu to close")
+        self.browser.wait(lambda: not self.browser.all("#nav a"), "the menu to close")
 
     def opened(self):
         """What slides has arrived: a click would meet what is under way."""
