@@ -14,6 +14,8 @@ from tools import HERE, Failed, fresh, harness, progress, run, wrk
 READS = 60  # of each page, after WARM that are not counted
 WARM = 5
 UPLOADS = 40  # a second
+OPERATORS, PAUSE_MS = 10, 2000  # who read meanwhile, and how long each looks at a page
+LEAST_SECONDS = 10  # of a round: a 99th percentile of fewer uploads is one upload
 LARGE = ("audit_log", "documents", "front_door_minutes", "incidents", "invoices", "jobs", "provider_calls")
 
 
@@ -144,31 +146,33 @@ class Uploads:
 
 
 class Reader(threading.Thread):
-    """wrk, one connection, that reads the pages one after the other; .rate when it has ended."""
+    """Operators (wrk), each of whom reads one page after the other; .rate when they have ended."""
 
     def __init__(self, stack, paths, seconds):
         super().__init__()
         self.stack, self.paths, self.seconds, self.rate = stack, paths, seconds, 0
 
     def run(self):
-        self.rate = wrk(self.stack, "", 1, self.seconds, "pages.lua", BENCH_PATHS="\n".join(self.paths))["rate"]
+        self.rate = wrk(self.stack, "", OPERATORS, self.seconds, "pages.lua",
+                        BENCH_PATHS="\n".join(self.paths), BENCH_PAUSE=str(PAUSE_MS))["rate"]
 
 
 def beside(bench, stack, paths):
-    """Uploads alone, and beside a client that reads pages without a pause."""
+    """Uploads alone, and beside operators who read pages."""
     read = []
+    seconds = max(LEAST_SECONDS, bench.seconds)
 
     def alone():
-        return Uploads(stack, bench.seconds).run()
+        return Uploads(stack, seconds).run()
 
     def read_beside():
-        reader = Reader(stack, paths, bench.seconds)
+        reader = Reader(stack, paths, seconds)
         reader.start()
-        done = Uploads(stack, bench.seconds).run()
+        done = Uploads(stack, seconds).run()
         reader.join()
         read.append(reader.rate)
         return done
-    what = f"{UPLOADS} uploads/s beside a reader of all pages, p50"
+    what = f"{UPLOADS} uploads/s beside {OPERATORS} operators reading, p50"
     Uploads(stack, 2).run()  # warms up
     without, beside_it = bench.alternate(what, alone, read_beside)
     for n, name in ((50, "p50"), (99, "p99")):
