@@ -6,30 +6,16 @@
 #include <string.h>
 
 #include "admin.h"
+#include "admin_body.h"
 #include "admin_scope.h"
-#include "core/json_read.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "http/etag.h"
 #include "store/incident.h"
 
 enum { MAX_BODY = 16 << 10, MAX_NOTE = 2000, MAX_CAUSE = 200 /* characters */ };
+static const char refusal[] = "the body must be a small JSON object";
 enum { MAX_REVISION_DIGITS = 9, REVISIONS_SIZE = ETAG_MAX * (MAX_REVISION_DIGITS + 1) + 3 };
-
-/* The body, whose members the caller looks at; to be put back in any case. */
-static enum rc parse(
-    const struct http_request *rq, const char *code, struct json_object **ret, struct err *e)
-{
-	struct err why = { .rc = RC_OK };
-	enum rc rc;
-
-	if (rq->body == NULL || rq->body_len > MAX_BODY)
-		return err_set(e, RC_INVALID, code, "the body must be a small JSON object");
-	rc = json_read(rq->body, rq->body_len, ret, &why);
-	if (rc == RC_INVALID)
-		return err_set(e, rc, code, "%s", why.msg);
-	return rc == RC_OK ? RC_OK : err_no_memory(e);
-}
 
 /* A string of at most max characters, or null (*ret NULL). */
 static bool read_text(struct json_object *value, size_t max, const char **ret)
@@ -87,18 +73,47 @@ static enum rc read_if_match(
 	return RC_OK;
 }
 
-static void answer(struct route_context *cx, const char *what, int64_t revision)
+/* A change under way: of which incident, by whom, over which connection. */
+struct attempt {
+	char room[REVISIONS_SIZE];
+	struct incident_target target;
+	struct pg *pg;
+	int64_t revision; /* after it */
+};
+
+static enum rc begin(struct route_context *cx, struct attempt *a, struct err *e)
 {
+	struct app *app = cx->app;
+	enum rc rc;
+
+	a->target = (struct incident_target){
+		.tenant_id = cx->principal.tenant_id,
+		.id = cx->id,
+		.actor = cx->principal.name,
+	};
+	a->revision = 0;
+	rc = read_if_match(cx->rq, a->room, &a->target.revisions, e);
+	return rc == RC_OK ? pool_get(app->pool, &a->pg, e) : rc;
+}
+
+/* Gives the connection back and returns rc; a change that was made is told of. */
+static enum rc end(struct route_context *cx, struct attempt *a, const char *what, enum rc rc)
+{
+	struct app *app = cx->app;
 	const struct log_field fields[] = {
 		LOG_TEXT("trace_id", cx->rq->trace_id),
 		LOG_TEXT("principal", cx->principal.name),
 		LOG_TEXT("incident_id", cx->id),
-		LOG_NUM("revision", revision),
+		LOG_NUM("revision", a->revision),
 		{ 0 },
 	};
 
-	http_response_header(cx->rs, "ETag", "\"%" PRId64 "\"", revision);
+	pool_put(app->pool, a->pg);
+	if (rc != RC_OK)
+		return rc;
+	http_response_header(cx->rs, "ETag", "\"%" PRId64 "\"", a->revision);
 	log_event(LOG_INFO_LEVEL, "incident.changed", fields, "an operator set %s", what);
+	return RC_OK;
 }
 
 struct change {
@@ -130,27 +145,14 @@ static enum rc read_change(struct json_object *body, struct change *ret, struct 
 
 static enum rc change(struct route_context *cx, const struct change *c, struct err *e)
 {
-	struct app *app = cx->app;
-	char room[REVISIONS_SIZE];
-	struct incident_target target = {
-		.tenant_id = cx->principal.tenant_id,
-		.id = cx->id,
-		.actor = cx->principal.name,
-	};
-	int64_t revision = 0;
-	struct pg *pg;
-	enum rc rc = read_if_match(cx->rq, room, &target.revisions, e);
+	struct attempt a;
+	enum rc rc = begin(cx, &a, e);
 
-	if (rc == RC_OK)
-		rc = pool_get(app->pool, &pg, e);
 	if (rc != RC_OK)
 		return rc;
 	rc = incident_change(
-	    pg, &target, c->status, c->set_note, c->note, &cx->rs->body, &revision, e);
-	pool_put(app->pool, pg);
-	if (rc == RC_OK)
-		answer(cx, c->status, revision);
-	return rc;
+	    a.pg, &a.target, c->status, c->set_note, c->note, &cx->rs->body, &a.revision, e);
+	return end(cx, &a, c->status, rc);
 }
 
 enum rc admin_incident_patch(struct route_context *cx, struct err *e)
@@ -160,7 +162,7 @@ enum rc admin_incident_patch(struct route_context *cx, struct err *e)
 	enum rc rc = admin_id(cx, "incident_not_found", e);
 
 	if (rc == RC_OK)
-		rc = parse(cx->rq, "invalid_incident_change", &body, e);
+		rc = admin_body(cx->rq, MAX_BODY, "invalid_incident_change", refusal, &body, e);
 	if (rc == RC_OK)
 		rc = read_change(body, &c, e);
 	if (rc == RC_OK)
@@ -206,26 +208,13 @@ static enum rc read_feedback(struct json_object *body, struct incident_feedback 
 
 static enum rc give(struct route_context *cx, const struct incident_feedback *f, struct err *e)
 {
-	struct app *app = cx->app;
-	char room[REVISIONS_SIZE];
-	struct incident_target target = {
-		.tenant_id = cx->principal.tenant_id,
-		.id = cx->id,
-		.actor = cx->principal.name,
-	};
-	int64_t revision = 0;
-	struct pg *pg;
-	enum rc rc = read_if_match(cx->rq, room, &target.revisions, e);
+	struct attempt a;
+	enum rc rc = begin(cx, &a, e);
 
-	if (rc == RC_OK)
-		rc = pool_get(app->pool, &pg, e);
 	if (rc != RC_OK)
 		return rc;
-	rc = incident_give_feedback(pg, &target, f, &cx->rs->body, &revision, e);
-	pool_put(app->pool, pg);
-	if (rc == RC_OK)
-		answer(cx, "feedback", revision);
-	return rc;
+	rc = incident_give_feedback(a.pg, &a.target, f, &cx->rs->body, &a.revision, e);
+	return end(cx, &a, "feedback", rc);
 }
 
 enum rc admin_feedback_patch(struct route_context *cx, struct err *e)
@@ -235,7 +224,7 @@ enum rc admin_feedback_patch(struct route_context *cx, struct err *e)
 	enum rc rc = admin_id(cx, "incident_not_found", e);
 
 	if (rc == RC_OK)
-		rc = parse(cx->rq, "invalid_feedback_data", &body, e);
+		rc = admin_body(cx->rq, MAX_BODY, "invalid_feedback_data", refusal, &body, e);
 	if (rc == RC_OK)
 		rc = read_feedback(body, &f, e);
 	if (rc == RC_OK)

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "admin.h"
+#include "admin_body.h"
 #include "admin_jobs.h"
-#include "core/json_read.h"
 #include "core/log.h"
 #include "core/tenant_id.h"
 #include "core/uuid.h"
@@ -140,24 +140,14 @@ static enum rc read_selection(const struct route_context *cx, struct json_object
 	return rc == RC_OK ? read_state(state, verb, s, e) : rc;
 }
 
-static enum rc parse(const struct http_request *rq, struct json_object **ret, struct err *e)
-{
-	struct err why = { .rc = RC_OK };
-	enum rc rc;
-
-	if (rq->body == NULL || rq->body_len > MAX_BODY)
-		return invalid(e, "the body must be a JSON object of at most 32 KiB");
-	rc = json_read(rq->body, rq->body_len, ret, &why);
-	return rc == RC_INVALID ? invalid(e, why.msg) : rc == RC_OK ? RC_OK : err_no_memory(e);
-}
-
 static enum rc change_many(struct route_context *cx, enum job_verb verb, struct err *e)
 {
 	struct app *app = cx->app;
 	struct selection s = { .state = NULL };
 	struct json_object *body = NULL;
 	struct pg *pg;
-	enum rc rc = parse(cx->rq, &body, e);
+	enum rc rc = admin_body(cx->rq, MAX_BODY, "invalid_job_selection",
+	    "the body must be a JSON object of at most 32 KiB", &body, e);
 
 	buf_init(&s.ids, MAX_IDS_TEXT);
 	if (rc == RC_OK)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "admin.h"
-#include "core/json_read.h"
+#include "admin_body.h"
 #include "core/log.h"
 #include "store/pilot.h"
 
@@ -108,17 +108,6 @@ static enum rc read_switch(
 	return RC_OK;
 }
 
-static enum rc parse(const struct http_request *rq, struct json_object **ret, struct err *e)
-{
-	struct err why = { .rc = RC_OK };
-	enum rc rc;
-
-	if (rq->body == NULL || rq->body_len > MAX_BODY)
-		return invalid(e, "the body must be a small JSON object");
-	rc = json_read(rq->body, rq->body_len, ret, &why);
-	return rc == RC_INVALID ? invalid(e, why.msg) : rc == RC_OK ? RC_OK : err_no_memory(e);
-}
-
 static enum rc flip(struct route_context *cx, bool enabled, const char *reason, struct err *e)
 {
 	struct app *app = cx->app;
@@ -154,7 +143,8 @@ enum rc admin_pilot_put(struct route_context *cx, struct err *e)
 	enum rc rc = may_touch(cx, e);
 
 	if (rc == RC_OK)
-		rc = parse(cx->rq, &body, e);
+		rc = admin_body(cx->rq, MAX_BODY, "invalid_pilot_switch",
+		    "the body must be a small JSON object", &body, e);
 	if (rc == RC_OK)
 		rc = read_switch(body, &enabled, &reason, e);
 	if (rc == RC_OK)

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "admin.h"
+#include "admin_body.h"
 #include "core/build_id.h"
-#include "core/json_read.h"
 #include "core/log.h"
 #include "http/session.h"
 #include "store/session.h"
@@ -59,15 +59,12 @@ static enum rc invalid(struct err *e, const char *why)
 static enum rc read_key(
     const struct http_request *rq, struct json_object **ret, const char **key, struct err *e)
 {
-	struct err why = { .rc = RC_OK };
 	struct json_object *text;
-	enum rc rc;
+	enum rc rc = admin_body(
+	    rq, MAX_BODY, "invalid_login", "the body must be a small JSON object", ret, e);
 
-	if (rq->body == NULL || rq->body_len > MAX_BODY)
-		return invalid(e, "the body must be a small JSON object");
-	rc = json_read(rq->body, rq->body_len, ret, &why);
 	if (rc != RC_OK)
-		return rc == RC_INVALID ? invalid(e, why.msg) : err_no_memory(e);
+		return rc;
 	if (json_object_object_length(*ret) != 1 ||
 	    !json_object_object_get_ex(*ret, "key", &text) ||
 	    !json_object_is_type(text, json_type_string))

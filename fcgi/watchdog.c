@@ -3,13 +3,13 @@
  * killed at any time, and nothing is counted twice.
  */
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "stop_signal.h"
 #include "watch.h"
 
 /* Stopping takes STOP_MS and a last wait or two; STOP_S after the signal it is over. */
@@ -18,26 +18,6 @@ enum { STOP_MS = 4000, STOP_WAIT_MS = 1000, STOP_S = 9, LONGEST_SLEEP_MS = 1000 
 /* nginx turns to a new log within moments of being told. */
 enum { ROTATION_GRACE_MS = 3000 };
 
-static volatile sig_atomic_t stop_requested;
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	if (!stop_requested)
-		(void)alarm(STOP_S);
-	stop_requested = 1;
-}
-
-static void catch_signals(void)
-{
-	struct sigaction sa = { .sa_handler = on_signal };
-
-	(void)sigemptyset(&sa.sa_mask);
-	(void)sigaction(SIGTERM, &sa, NULL);
-	(void)sigaction(SIGINT, &sa, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
-}
-
 struct task {
 	watch_fn *run;
 	int64_t due; /* clock_ms() */
@@ -45,16 +25,16 @@ struct task {
 
 static void loop(struct watchdog *w, struct task *tasks, size_t n)
 {
-	while (!stop_requested) {
+	while (!stop_signal_came()) {
 		int64_t until = clock_ms() + LONGEST_SLEEP_MS, now;
 
-		for (size_t i = 0; i < n && !stop_requested; i++) {
+		for (size_t i = 0; i < n && !stop_signal_came(); i++) {
 			if (clock_ms() >= tasks[i].due)
 				tasks[i].due = tasks[i].run(w) + clock_ms();
 			until = tasks[i].due < until ? tasks[i].due : until;
 		}
 		now = clock_ms();
-		if (!stop_requested && until > now)
+		if (!stop_signal_came() && until > now)
 			(void)poll(NULL, 0, (int)(until - now));
 	}
 }
@@ -108,7 +88,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	catch_signals();
+	stop_signal_catch(STOP_S);
 	if (set_up(&w, &e) == RC_OK) {
 		run(&w);
 		status = EXIT_SUCCESS;

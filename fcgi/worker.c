@@ -3,7 +3,6 @@
  * to the provider in flight, one database connection.  More throughput = more workers.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "core/clock.h"
 #include "core/random.h"
+#include "stop_signal.h"
 #include "work.h"
 
 /*
@@ -18,26 +18,6 @@
  * signal it is over, whatever hangs: leases are for workers that end without a word.
  */
 enum { BEAT_MS = 5000, RETRY_MS = 200, STOP_MS = 4000, STOP_WAIT_MS = 1000, STOP_S = 9 };
-
-static volatile sig_atomic_t stop_requested;
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	if (!stop_requested)
-		(void)alarm(STOP_S);
-	stop_requested = 1;
-}
-
-static void catch_signals(void)
-{
-	struct sigaction sa = { .sa_handler = on_signal };
-
-	(void)sigemptyset(&sa.sa_mask);
-	(void)sigaction(SIGTERM, &sa, NULL);
-	(void)sigaction(SIGINT, &sa, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
-}
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -126,10 +106,10 @@ static bool announced(struct worker *w)
 /* With a database that hangs each may take a time-out: the signal to stop comes in between. */
 static void take_answers(struct worker *w)
 {
-	const bool stopping = stop_requested;
+	const bool stopping = stop_signal_came();
 	struct openai_done done;
 
-	while ((bool)stop_requested == stopping && openai_client_next(w->client, &done))
+	while (stop_signal_came() == stopping && openai_client_next(w->client, &done))
 		work_outcome(w, done.user, &done.raw);
 }
 
@@ -191,7 +171,7 @@ static void loop(struct worker *w)
 	struct rhythm r = { 0 };
 	struct err e = { 0 };
 
-	while (!stop_requested) {
+	while (!stop_signal_came()) {
 		tend(w, &r);
 		w->more |= announced(w); /* libpq may have read it with an answer */
 		if (openai_client_poll(w->client, pg_fd(w->pg), (int)patience(w, &r), NULL, &e) !=
@@ -268,7 +248,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	catch_signals();
+	stop_signal_catch(STOP_S);
 	status = EXIT_FAILURE;
 	if (set_up(&w, &e) == RC_OK) {
 		log_info("start.worker", "worker %s, %lld calls at a time", w.id,

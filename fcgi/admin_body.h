@@ -1,0 +1,17 @@
+/* The JSON body of a request that changes something. */
+#ifndef MIZAN_FCGI_ADMIN_BODY_H
+#define MIZAN_FCGI_ADMIN_BODY_H
+
+#include "core/json_read.h"
+#include "http/request.h"
+
+/*
+ * Read the body, at most `max` bytes, which the caller puts back (json_object_put()).  Whether it
+ * is an object, and of what members, is the caller's to see.
+ * RC_INVALID with `code`: there is none or it is longer, which `refusal` says, or it is no JSON.
+ * RC_UNAVAILABLE: no memory.  Unless RC_OK, *ret is untouched.
+ */
+enum rc admin_body(const struct http_request *rq, size_t max, const char *code, const char *refusal,
+    struct json_object **ret, struct err *e) MUST_CHECK;
+
+#endif
