@@ -86,7 +86,7 @@ def wrk(stack, path, connections, seconds, script=None, **variables):
         raise Failed(f"{path}: {out}")
     return {
         "rate": float(re.search(r"Requests/sec:\s+([0-9.]+)", out).group(1)),
-        "p99": milliseconds(re.search(r"99%\s+(\S+)", out).group(1)),
+        "p99": milliseconds(re.search(r"^ +99% +(\S+)", out, re.M).group(1)),
         "max": milliseconds(re.search(r"Latency\s+\S+\s+\S+\s+([0-9.]+[a-z]+)", out).group(1)),
     }
 
