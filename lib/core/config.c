@@ -28,15 +28,21 @@
 static const struct config_key keys[] = {
 	LOCAL("ACCESS_LOG", NULL, access_log),
 	KEY("ADMIN_API_KEY", NULL, admin_api_key),
+	INT("ALERT_REPEAT_MINUTES", "60", 1, 10080, alert_repeat_minutes),
 	KEY("API_KEY", NULL, api_key),
+	BOOL("AUTO_ROLLBACK", "false", auto_rollback),
+	BOOL("AUTO_STOP", "false", auto_stop),
 	KEY("DATABASE_URL", NULL, database_url),
 	INT("DB_POOL_SIZE", "8", 1, 128, db_pool_size),
 	INT("DB_TIMEOUT_MS", "5000", 100, HOUR_MS, db_timeout_ms),
+	INT("DOCUMENT_RETENTION_DAYS", "0", 0, 36500, document_retention_days),
 	STR("ENV", "development", env),
 	INT("FCGI_THREADS", "256", 4, 1024, fcgi_threads),
 	INT("JOB_LEASE_SECONDS", "30", 1, DAY_S, job_lease_seconds),
 	INT("JOB_MAX_ATTEMPTS", "3", 1, 100, job_max_attempts),
 	INT("JOB_MAX_LOST_LEASES", "10", 1, 1000, job_max_lost_leases),
+	STR("LATENCY_BASELINE", "first_day", latency_baseline),
+	INT("LATENCY_BASELINE_MS", "3000", 1, HOUR_MS, latency_baseline_ms),
 	DEC("LINE_TOLERANCE", "0.02", line_tolerance),
 	DEC("LOW_CONFIDENCE", "0.6", low_confidence),
 	INT("MAX_UPLOAD_BYTES", "10485760", 1, 268435456, max_upload_bytes),
@@ -50,18 +56,28 @@ static const struct config_key keys[] = {
 	INT("OPENAI_MAX_REPLY_BYTES", "4194304", 1024, 268435456, openai_max_reply_bytes),
 	STR("OPENAI_MODEL", "gpt-4.1", openai_model),
 	INT("OPENAI_TIMEOUT_MS", "120000", 1, HOUR_MS, openai_timeout_ms),
+	KEY("PAGERDUTY_ROUTING_KEY", NULL, pagerduty_routing_key),
+	STR("PAGERDUTY_URL", "https://events.pagerduty.com/v2/enqueue", pagerduty_url),
 	BOOL("PILOT_ENABLED", "true", pilot_enabled),
 	LIMIT("PILOT_MAX_INCIDENTS_PER_HOUR", "20", pilot_max_incidents_per_hour),
 	LIMIT("PILOT_MAX_INVOICES_PER_HOUR", "50", pilot_max_invoices_per_hour),
 	STR("PILOT_TENANT_ID", "pilot", pilot_tenant_id),
+	LOCAL("PUBLIC_URL", NULL, public_url),
 	INT("QUEUE_DEPTH_ALARM", "50", 1, 1000000000, queue_depth_alarm),
 	INT("QUOTA_PROBE_SECONDS", "300", 1, DAY_S, quota_probe_seconds),
+	LOCAL("READY_CA_FILE", NULL, ready_ca_file),
+	LOCAL("READY_URL", NULL, ready_url),
 	INT("RETRY_BASE_MS", "1000", 1, HOUR_MS, retry_base_ms),
 	INT("RETRY_MAX_MS", "300000", 1, DAY_S * 1000, retry_max_ms),
+	LOCAL("ROLLBACK_COMMAND", NULL, rollback_command),
+	INT("ROLLBACK_TIMEOUT_SECONDS", "600", 1, 3600, rollback_timeout_seconds),
 	DEC("ROUNDING_DELTA", "10", rounding_delta),
 	DEC("ROUNDING_RATIO", "0.005", rounding_ratio),
+	LOCAL("RUNBOOK_URL", NULL, runbook_url),
 	DEC("SEVERE_ABSOLUTE", "500", severe_absolute),
 	DEC("SEVERE_RATIO", "0.20", severe_ratio),
+	KEY("SLACK_ALERTS_WEBHOOK", NULL, slack_alerts_webhook),
+	KEY("SLACK_PRODUCT_WEBHOOK", NULL, slack_product_webhook),
 	LIMIT("STUCK_MINUTES", "10", stuck_minutes),
 	INT("SYNC_WAIT_MS", "30000", 0, HOUR_MS, sync_wait_ms),
 	INT("WORKER_ALIVE_SECONDS", "30", 2, DAY_S, worker_alive_seconds),
@@ -239,6 +255,11 @@ static void check_invariants(const struct config *c, struct buf *p)
 		problem(p, "PILOT_TENANT_ID must be a tenant id: [a-z0-9][a-z0-9_-]{0,62}");
 	if (c->retry_max_ms < c->retry_base_ms)
 		problem(p, "RETRY_MAX_MS must be at least RETRY_BASE_MS");
+	if (strcmp(c->latency_baseline, "first_day") != 0 &&
+	    strcmp(c->latency_baseline, "fixed") != 0)
+		problem(p, "LATENCY_BASELINE must be first_day or fixed");
+	if (c->auto_rollback && c->rollback_command == NULL)
+		problem(p, "AUTO_ROLLBACK needs ROLLBACK_COMMAND");
 	if (!one_of_environments(c->env))
 		problem(p, "I8: ENV must be development, staging or production");
 	if (one_of_environments(c->env) && strcmp(c->env, "production") == 0 &&

@@ -49,6 +49,20 @@ struct config {
 	char *pilot_tenant_id;
 	int64_t pilot_max_invoices_per_hour, pilot_max_incidents_per_hour;
 	struct thresholds thresholds;
+	/* The watchdog's (SPEC §10) */
+	bool auto_stop, auto_rollback;
+	int64_t alert_repeat_minutes;
+	char *latency_baseline; /* first_day or fixed */
+	int64_t latency_baseline_ms;
+	char *public_url;  /* as people reach it, for links; NULL: no links */
+	char *runbook_url; /* NULL: the page of the documentation is named */
+	char *ready_url,
+	    *ready_ca_file;     /* what it asks whether clients find it ready; NULL: nothing */
+	char *rollback_command; /* NULL: none */
+	int64_t rollback_timeout_seconds;
+	char *slack_alerts_webhook, *slack_product_webhook; /* NULL: none */
+	char *pagerduty_url, *pagerduty_routing_key;        /* key NULL: none */
+	int64_t document_retention_days;                    /* 0: kept for good */
 };
 
 enum {
