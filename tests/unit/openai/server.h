@@ -43,6 +43,8 @@ static const struct server_act {
 	{ "limited",
 	    "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\n{}",
 	    false },
+	{ "patience", "HTTP/1.1 503 Later\r\nRetry-After: 20000\r\nContent-Length: 0\r\n\r\n",
+	    false },
 	{ "redirect",
 	    "HTTP/1.1 302 Found\r\nLocation: /ok/chat/completions\r\nContent-Length: 0\r\n\r\n",
 	    false },
@@ -83,8 +85,9 @@ static inline bool server_receive(struct server *s, int fd)
 		s->request[s->request_len] = '\0';
 		end = strstr(s->request, "\r\n\r\n");
 		length = strstr(s->request, "Content-Length: ");
-		if (end != NULL && length != NULL)
-			want = (size_t)(end + 4 - s->request) + strtoul(length + 16, NULL, 10);
+		if (end != NULL)
+			want = (size_t)(end + 4 - s->request) +
+			       (length != NULL ? strtoul(length + 16, NULL, 10) : 0);
 	}
 	return true;
 }
@@ -115,7 +118,7 @@ static inline bool server_answer(struct server *s, int fd)
 {
 	char act[32] = "";
 
-	(void)sscanf(s->request, "POST /%31[^/]/chat/completions ", act);
+	(void)sscanf(s->request, "%*[A-Z] /%31[^/]/chat/completions ", act);
 	if (strcmp(act, "slow") == 0)
 		server_wait_for_end(fd);
 	else if (strcmp(act, "big") == 0)
