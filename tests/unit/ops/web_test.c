@@ -49,7 +49,7 @@ static void ways_to_end(void)
 		const char *body;
 	} rows[] = {
 		{ __LINE__, "ok", NULL, 200, 0, "{\"choices\":1}" },
-		{ __LINE__, "continue", NULL, 200, 0, "{}" },
+		{ __LINE__, "close", NULL, 200, 0, "{}" },
 		{ __LINE__, "limited", NULL, 429, 7000, "{}" },
 		{ __LINE__, "patience", NULL, 503, WEB_MAX_RETRY_AFTER_MS, "" },
 		{ __LINE__, "redirect", NULL, 302, 0, "" },
