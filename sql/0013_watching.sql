@@ -7,6 +7,7 @@ create table watch_leader (
 	holder     text        not null default '',
 	since      timestamptz not null default clock_timestamp(),
 	seen_at    timestamptz not null default '-infinity',
+	evaluated_at timestamptz not null default '-infinity',
 	channels   text[]      not null default '{}',
 	auto_stop  boolean     not null default false,
 	auto_rollback boolean  not null default false
@@ -17,6 +18,7 @@ comment on column watch_leader.only_one is 'There is one row';
 comment on column watch_leader.holder is 'The leader, as host:pid; "" before there was one';
 comment on column watch_leader.since is 'It leads since then';
 comment on column watch_leader.seen_at is 'It was at work; another takes over when this is too long ago';
+comment on column watch_leader.evaluated_at is 'The rules were evaluated last, as of then: set in the evaluation''s own transaction';
 comment on column watch_leader.channels is 'The channels that it has an address for';
 comment on column watch_leader.auto_stop is 'Its AUTO_STOP';
 comment on column watch_leader.auto_rollback is 'Its AUTO_ROLLBACK';

@@ -80,6 +80,7 @@ static const struct config_key keys[] = {
 	KEY("SLACK_PRODUCT_WEBHOOK", NULL, slack_product_webhook),
 	LIMIT("STUCK_MINUTES", "10", stuck_minutes),
 	INT("SYNC_WAIT_MS", "30000", 0, HOUR_MS, sync_wait_ms),
+	INT("WATCH_INTERVAL_SECONDS", "30", 1, 30, watch_interval_seconds),
 	INT("WORKER_ALIVE_SECONDS", "30", 2, DAY_S, worker_alive_seconds),
 	INT("WORKER_CONCURRENCY", "32", 1, 1024, worker_concurrency),
 	INT("WORKER_POLL_MS", "500", 10, 60000, worker_poll_ms),

@@ -51,7 +51,7 @@ struct config {
 	struct thresholds thresholds;
 	/* The watchdog's (SPEC §10) */
 	bool auto_stop, auto_rollback;
-	int64_t alert_repeat_minutes;
+	int64_t watch_interval_seconds, alert_repeat_minutes;
 	char *latency_baseline; /* first_day or fixed */
 	int64_t latency_baseline_ms;
 	char *public_url;  /* as people reach it, for links; NULL: no links */

@@ -9,8 +9,12 @@ provider's state.  What is counted by the minute or by the day moves when a whol
 since the first call.  Times inside of JSON (an alert's inputs, a written run summary) stay as they
 were written.
 
+    timelapse.evaluated(self.stack)     the watchdog has judged what is there now
+
 """
 import subprocess
+
+from harness import wait_for
 
 # Every column of the schema that is a time or a day: in one of these two tables, or test_timelapse fails.
 MOVES = {
@@ -45,7 +49,7 @@ STAYS = {
     "provider_state": ["blocked_until", "changed_at"],
     "schema_migrations": ["applied_at"],
     "sessions": ["created_at", "expires_at", "ended_at"],
-    "watch_leader": ["since", "seen_at"],
+    "watch_leader": ["since", "seen_at", "evaluated_at"],
     "worker_heartbeats": ["started_at", "seen_at", "stopped_at"],
 }
 WHOLE = {"minute": 60, "day": 86400}  # columns that move by whole ones of so many seconds
@@ -84,6 +88,13 @@ def pass_by(stack, interval):
     as_superuser(stack, "begin; set local session_replication_role = replica; set local timezone = 'UTC';"
                         f" lock table {', '.join(MOVES)} in exclusive mode;" + ";".join(statements) + "; commit")
     record.write_text(str(passed + seconds))
+
+
+def evaluated(stack, timeout=90):
+    """Waits for an evaluation of the rules that begins now or later, and returns its time."""
+    asked = stack.sql("select clock_timestamp()")[0][0]
+    return wait_for(lambda: stack.sql(
+        f"select evaluated_at from watch_leader where evaluated_at > '{asked}'"), timeout, "an evaluation")[0][0]
 
 
 def as_superuser(stack, sql):

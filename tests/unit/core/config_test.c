@@ -149,8 +149,8 @@ static void test_members(void)
 		{ "RETRY_MAX_MS", "116" }, { "ROUNDING_DELTA", "11" },
 		{ "ROUNDING_RATIO", "0.006" }, { "SEVERE_ABSOLUTE", "600" },
 		{ "SEVERE_RATIO", "0.3" }, { "STUCK_MINUTES", "117" }, { "SYNC_WAIT_MS", "118" },
-		{ "WORKER_ALIVE_SECONDS", "119" }, { "WORKER_CONCURRENCY", "120" },
-		{ "WORKER_POLL_MS", "121" }, { 0 } };
+		{ "WATCH_INTERVAL_SECONDS", "12" }, { "WORKER_ALIVE_SECONDS", "119" },
+		{ "WORKER_CONCURRENCY", "120" }, { "WORKER_POLL_MS", "121" }, { 0 } };
 	struct config c;
 	const struct thresholds *t = &c.thresholds;
 
@@ -173,7 +173,7 @@ static void test_members(void)
 	CU_ASSERT(c.quota_probe_seconds == 114 && c.retry_base_ms == 115 && c.retry_max_ms == 116);
 	CU_ASSERT(c.stuck_minutes == 117 && c.sync_wait_ms == 118);
 	CU_ASSERT(c.worker_alive_seconds == 119 && c.worker_concurrency == 120);
-	CU_ASSERT(c.worker_poll_ms == 121);
+	CU_ASSERT(c.worker_poll_ms == 121 && c.watch_interval_seconds == 12);
 	CU_ASSERT(t->line_tolerance == 123 && t->low_confidence == 6100);
 	CU_ASSERT(t->mismatch_absolute == 610000 && t->mismatch_ratio == 600);
 	CU_ASSERT(t->ocr_suspect_confidence == 7100 && t->rounding_delta == 110000);
