@@ -50,8 +50,8 @@ class Timelapse(StackCase):
         self.addCleanup(self.stack.sql, f"delete from run_summaries where tenant_id = '{self.tenant}'")
         self.stack.sql("insert into ready_samples (at, http_status, ready, build_id, latency_ms)"
                        " select now() - i * interval '10 seconds', 200, true, 'timelapse', 1 from generate_series(1, 20) i;"
-                       " insert into run_summaries (tenant_id, day, summary)"
-                       f" select '{self.tenant}', '2026-01-17'::date - i, '{{}}' from generate_series(0, 3) i")
+                       " insert into run_summaries (tenant_id, day, summary, requests, jobs_accepted)"
+                       f" select '{self.tenant}', '2026-01-17'::date - i, '{{}}', 0, 0 from generate_series(0, 3) i")
         (self.stack.dir / "passed").unlink(missing_ok=True)
         newest = f"select max(day) from run_summaries where tenant_id = '{self.tenant}'"
         for _ in range(3):
@@ -78,7 +78,9 @@ class Timelapse(StackCase):
         self.stack.reset_pilot()
         self.addCleanup(self.stack.reset_pilot)
         self.upload_done(self.stack.unique_pdf(), tenant=PILOT)
-        used = self.stack.ready().json["pilot"]["rate_limit"]["current"]
+        def used():
+            return self.stack.admin("GET", "/admin/pilot").json["invoices"]["used"]
+        before = used()
         timelapse.pass_by(self.stack, "61 minutes")
-        self.assertEqual((1, 0), (used, self.stack.ready().json["pilot"]["rate_limit"]["current"]))
+        self.assertEqual((1, 0), (before, used()))
         self.assertEqual(1, self.stack.value(f"select count(*) from jobs where tenant_id = '{PILOT}'"))
