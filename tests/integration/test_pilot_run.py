@@ -21,6 +21,11 @@ NAMES = ("plain.pdf", "two words.pdf", "it's.pdf", 'say "hi".pdf', "new\nline.pd
          "*.pdf", "[a].Pdf", "bell\x07.pdf", "@file.pdf", "a=b&c.pdf", " lead.pdf", "trail .pdf", "{x,y}.pdf", "~.pdf", "#.pdf")
 
 
+def interruptible():
+    """In a child: ^C is not ignored, whoever started the tests in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class RunCase(StackCase):
     def setUp(self):
         super().setUp()
@@ -48,7 +53,8 @@ class RunCase(StackCase):
 
     def started(self, *arguments, tenant=None, **options):
         process = subprocess.Popen(self.command(*arguments, str(self.folder), tenant=tenant), env=self.variables(),
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True, **options)
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True,
+                                   preexec_fn=interruptible, **options)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)

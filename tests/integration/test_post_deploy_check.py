@@ -44,6 +44,11 @@ def free_port():
         return s.getsockname()[1]
 
 
+def interruptible():
+    """In a child: ^C is not ignored, whoever started the tests in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class CheckCase(StackCase):
     def variables(self, **variables):
         known = {"MIZAN_URL": self.stack.url, "MIZAN_CACERT": self.stack.env["MIZAN_CACERT"],
@@ -197,7 +202,8 @@ class Ready(CheckCase):
         """(what it said on standard error so far, the process, its standard output)."""
         ours, its = pty.openpty()
         process = subprocess.Popen(command("--tenant", self.tenant, *arguments), env=self.variables(),
-                                   stdout=subprocess.PIPE, stderr=its, start_new_session=True)
+                                   stdout=subprocess.PIPE, stderr=its, start_new_session=True,
+                                   preexec_fn=interruptible)
         os.close(its)
         self.addCleanup(os.close, ours)
         self.addCleanup(process.stdout.close)
