@@ -6,7 +6,13 @@
 #define MIZAN_FCGI_WATCH_H
 
 #include "app.h"
+#include "ops/probe.h"
 #include "ops/tail.h"
+
+enum {
+	WATCH_TICKS = 3,    /* an interval between two evaluations has so many */
+	WATCH_PROBES = 360, /* kept in memory at most: an hour of them */
+};
 
 struct watchdog {
 	struct app app;
@@ -19,6 +25,20 @@ struct watchdog {
 	bool place_known;
 	struct err trouble; /* what keeps it from counting; rc RC_OK: nothing */
 	int64_t backoff_ms;
+
+	/* watch_rules.c */
+	char holder[300]; /* host:pid */
+	int64_t tick_ms;
+	bool leads; /* it evaluates, and asks READY_URL */
+	bool pending;
+	int ticks;                /* since the latest evaluation */
+	struct err rules_trouble; /* what keeps it from watching; rc RC_OK: nothing */
+
+	/* watch_ready.c */
+	struct web *web;
+	bool probe_failed;                 /* READY_URL is of no use */
+	struct probe probes[WATCH_PROBES]; /* that the database does not have yet, oldest first */
+	size_t probes_n;
 };
 
 /* Do what there is to do; milliseconds until there may be more, 0: there is. */
@@ -27,5 +47,10 @@ typedef int64_t watch_fn(struct watchdog *w);
 watch_fn watch_log;    /* watch_log.c: count what nginx has logged */
 watch_fn watch_forget; /* watch_keep.c: remove what is past keeping */
 watch_fn watch_sum_up; /* watch_keep.c: keep GET /metrics cheap */
+watch_fn watch_ready;  /* watch_ready.c: ask what clients ask */
+watch_fn watch_rules;  /* watch_rules.c: lead or follow; evaluate the rules */
+
+/* At the end: let another one lead. */
+void watch_rules_stop(struct watchdog *w);
 
 #endif
