@@ -22,6 +22,9 @@
 /* STOP_SECONDS after the signal it is over, whatever hangs; nginx answers 502 in our place. */
 enum { STACK_BYTES = 512 << 10, IO_SECONDS = 30, STOP_SECONDS = 9 };
 
+/* A connection that was just accepted has its request within moments. */
+enum { LAST_LOOKS = 10, LAST_LOOK_US = 10000 };
+
 struct loop {
 	const struct server *server;
 	int listen_fd, stop_fd, epoll_fd;
@@ -206,23 +209,26 @@ static void serve_connection(const struct loop *l, FCGX_Request *fr, int fd)
 }
 
 /*
- * Until the process stops, and then until no connection has a request waiting: two events are
- * asked for then, as stop_fd is always one of them.
+ * Until the process stops, and then until no connection has a request waiting, looked at
+ * a few times: two events are asked for then, as stop_fd is always one of them.
  */
 static void *thread_main(void *arg)
 {
 	const struct loop *l = arg;
 	FCGX_Request fr;
 	struct epoll_event ev[2];
-	int max = 1, n = 0;
+	int max = 1, n = 0, looks = 0;
 
 	if (FCGX_InitRequest(&fr, -1, 0) != 0)
 		return NULL;
 	fr.ipcFd = -1;
 	while (n >= 0 || errno == EINTR) {
 		n = epoll_wait(l->epoll_fd, ev, max, -1);
-		if (n == 1 && max == 2 && ev[0].data.fd == l->stop_fd)
-			break;
+		if (n == 1 && max == 2 && ev[0].data.fd == l->stop_fd) {
+			if (looks++ == LAST_LOOKS)
+				break;
+			(void)usleep(LAST_LOOK_US);
+		}
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.fd == l->stop_fd)
 				max = 2;
