@@ -170,6 +170,7 @@ create table rollbacks (
 	decision_id bigint      references decisions (id) on delete set null,
 	created_at  timestamptz not null default clock_timestamp(),
 	started_at  timestamptz,
+	runner      text,
 	finished_at timestamptz,
 	exit_status integer,
 	output      text        check (octet_length(output) <= 65536)
@@ -179,6 +180,7 @@ comment on column rollbacks.build_id is 'The build that was to be left';
 comment on column rollbacks.decision_id is 'Why';
 comment on column rollbacks.created_at is 'Decided';
 comment on column rollbacks.started_at is 'The command was started; never again for this build';
+comment on column rollbacks.runner is 'The process that runs it, by a random name';
 comment on column rollbacks.finished_at is 'The command ended, or its time was up';
 comment on column rollbacks.exit_status is 'The command''s; 128 + signal when it was killed; null: not known';
 comment on column rollbacks.output is 'The last 64 KiB that it printed, UTF-8';

@@ -12,7 +12,7 @@ CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 README = (ROOT / "README.md").read_text()
 # Codes that a caller above renames, that only the worker sees, or that end a start: none reaches a client.
 NEVER_ANSWERED = {"limited", "lease_lost", "no_socket",
-                  "log_moved", "log_missing", "log_unreadable", "invalid_line"}  # the watchdog's
+                  "no_rollback", "not_started", "log_moved", "log_missing", "log_unreadable", "invalid_line"}  # the watchdog's
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```\n", re.M | re.S)
 # What differs from run to run, and what stands for it.
 VOLATILE = (
