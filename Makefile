@@ -17,7 +17,7 @@ HARD := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-
 LINK := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now)
 OPT  ?= -O2 -g
 DEFS := -D_GNU_SOURCE -Ilib -Ifcgi -Itests
-COMPILE = $(CC) $(WARN) $(HARD) $(OPT) $(CFLAGS) $(DEFS) $(PKG_CFLAGS)
+COMPILE = $(CC) $(WARN) $(HARD) $(OPT) -ffile-prefix-map=$(CURDIR)=. $(CFLAGS) $(DEFS) $(PKG_CFLAGS)
 LIBS    = -lfcgi $(PKG_LIBS) -lpthread
 
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
@@ -141,6 +141,9 @@ install: all ## install under PREFIX (/usr/local), with DESTDIR before it
 	@libexecdir='$(libexecdir)' datadir='$(datadir)' docdir='$(docdir)' unitdir='$(unitdir)' bindir='$(bindir)' \
 		sysconfdir='$(sysconfdir)' DESTDIR='$(DESTDIR)' scripts/install $(B)/bin
 
+release: all ## pack what runs of this commit for scripts/deploy: build/mizan-BUILD.tar.gz
+	@scripts/release $(B)/bin
+
 uninstall: ## remove what install put there, but for the files that were edited
 	@libexecdir='$(libexecdir)' datadir='$(datadir)' docdir='$(docdir)' unitdir='$(unitdir)' bindir='$(bindir)' \
 		sysconfdir='$(sysconfdir)' DESTDIR='$(DESTDIR)' scripts/install --remove
@@ -154,6 +157,6 @@ clean: ## stop the stack of `make run` and remove build/, its data included
 	rm -rf build
 
 FORCE:
-.PHONY: all units help run stop test torture bench lint coverage fuzz format install uninstall clean FORCE
+.PHONY: all units help run stop test torture bench lint coverage fuzz format install release uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,218 @@
+"""Releases: exchanged under load without a request that fails, gone back from, and refused when they should be."""
+import collections
+import concurrent.futures
+import json
+import pathlib
+import shutil
+import subprocess
+import tarfile
+import threading
+import unittest
+
+import releases
+from harness import Stack, TORTURE, fresh_tenant, wait_for
+
+CLIENTS = 8
+ROUNDS = 10 if TORTURE else 1
+
+
+class Uploads:
+    """Clients that upload new documents, one after the other, within the block."""
+
+    def __init__(self, stack, tenant):
+        self.stack, self.tenant = stack, tenant
+        self.stopping = threading.Event()
+        self.told = collections.Counter()
+        self.jobs = set()
+        self.lock = threading.Lock()
+        self.pool = concurrent.futures.ThreadPoolExecutor(CLIENTS)
+
+    def run(self, number):
+        headers = {"Prefer": "respond-async"} if number % 4 == 3 else {}
+        while not self.stopping.is_set():
+            answer = self.stack.upload(self.stack.unique_pdf(), tenant=self.tenant, headers=headers)
+            with self.lock:
+                self.told[answer.status] += 1
+                if answer.status in (200, 202):
+                    self.jobs.add(answer.json["job_id"])
+            look = self.stack.get(f"/jobs/{answer.json['job_id']}") if answer.status == 202 else None
+            if look and look.status != 200:
+                self.told[f"GET {look.status}"] += 1
+
+    def accepted(self):
+        return len(self.jobs)
+
+    def more(self, n):
+        before = self.accepted()
+        wait_for(lambda: self.accepted() >= before + n, 30, f"{n} more uploads")
+
+    def __enter__(self):
+        self.running = [self.pool.submit(self.run, n) for n in range(CLIENTS)]
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.pool.shutdown()
+        for client in self.running:
+            client.result()
+
+
+def unpacked(tarball, directory):
+    """The release as a folder that a test may change."""
+    with tarfile.open(tarball) as tar:
+        tar.extractall(directory)
+    return next(pathlib.Path(directory).iterdir())
+
+
+def with_file(folder, name, text, build_id):
+    """The release with one more file and another build id, its manifest as it should be."""
+    (folder / name).write_text(text)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    sha256 = subprocess.run(["sha256sum", folder / name], check=True, capture_output=True, text=True).stdout.split()[0]
+    manifest["files"][name] = sha256
+    manifest["build_id"] = build_id
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+class Releases(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack("releases-stack", WORKERS=2)
+        cls.addClassCleanup(cls.stack.down)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            one, two, bad = (pool.submit(releases.make_release, f"git:{name}", **options) for name, options in (
+                ("one", {}), ("two", {}), ("bad", {"bad": "not_ready"})))
+            cls.stack.up()
+            cls.one, cls.two, cls.bad = one.result(), two.result(), bad.result()
+        cls.root = releases.Root(cls.stack)
+        cls.addClassCleanup(shutil.rmtree, cls.root.dir, ignore_errors=True)
+        cls.done(cls.root.deploy(cls.one, "--no-check"))
+
+    @staticmethod
+    def done(result):
+        status, said = result
+        if status != 0:
+            raise AssertionError(f"exit status {status}: {said}")
+        return said
+
+    def setUp(self):
+        self.stack.tidy()
+        self.tenant = fresh_tenant(self._testMethodName)
+        if self.root.current() != "git-one":
+            self.done(self.root.deploy(self.one, "--no-check"))
+        self.scratch = self.enterContext(releases.scratch())
+
+    def serving(self):
+        return self.stack.ready().json["build_id"]
+
+    def assert_refused(self, said, build, *arguments):
+        """Nothing is changed by it."""
+        before = self.state()
+        status, output = self.root.deploy(build, *arguments)
+        self.assertEqual(1, status, output)
+        self.assertIn(said, output)
+        self.assertEqual(before, self.state())
+        self.assertEqual("git:one", self.serving())
+
+    def state(self):
+        return (self.root.current(), self.root.previous(), self.root.installed(), self.root.history(),
+                self.stack.pid("worker-1"), self.stack.pid("full_process"),
+                self.stack.value("select count(*) from schema_migrations"),
+                self.stack.value("select count(*) from audit_log"))
+
+    def test_exchange_under_load(self):
+        for turn in range(ROUNDS):
+            with self.subTest(turn=turn), Uploads(self.stack, self.tenant) as uploads:
+                uploads.more(8)
+                pids = {name: self.stack.pid(name) for name in ("full_process", "health", "admin", "worker-1", "worker-2", "watchdog")}
+                said = self.done(self.root.deploy(self.two, "--no-check"))
+                self.assertEqual("git:two", self.serving())
+                for name, pid in pids.items():
+                    self.assertNotEqual(pid, self.stack.pid(name), said)
+                uploads.more(8)
+                self.done(self.root.rollback())
+                self.assertEqual(("git-one", "git:one"), (self.root.current(), self.serving()))
+                uploads.more(8)
+            self.assertLessEqual(set(uploads.told), {200, 202}, uploads.told)
+            counts = f"select count(*) from jobs where tenant_id = '{self.tenant}'"
+            self.assertEqual(uploads.accepted(), self.stack.value(counts))
+            wait_for(lambda: not self.stack.value(counts + " and state in ('QUEUED', 'RUNNING')"), 30, "the end of the jobs")
+            self.assertEqual(uploads.accepted(), self.stack.value(counts + " and state = 'SUCCEEDED' and lost_leases = 0"))
+            self.tenant = fresh_tenant("again")
+        self.assertIn(["release.deploy", "release:git-two", "git-one", "ok"], self.audit_log())
+        self.assertIn(["release.rollback", "release:git-one", "git-two", "ok"], self.audit_log())
+
+    def audit_log(self):
+        return self.stack.sql("select action, object, detail->>'from', detail->>'outcome' from audit_log where action like 'release.%'")
+
+    def test_build_that_does_not_work_goes_back(self):
+        status, said = self.root.deploy(self.bad, "--no-check", "--wait", "2")
+        self.assertEqual(1, status, said)
+        self.assertIn("not ready", said)
+        self.assertEqual(("git-one", "git:one"), (self.root.current(), self.serving()))
+        self.assertIn("git-bad", self.root.installed())
+        self.assertEqual(200, self.stack.ready().status)
+        self.assertEqual(["deploy git-one git-bad failed", "rollback git-bad git-one ok"], self.root.history()[-2:])
+
+    def test_dry_run(self):
+        before = self.state()
+        said = self.done(self.root.deploy(self.two, "--dry-run"))
+        self.assertIn("from git:one to git:two", said)
+        self.assertEqual(before, self.state())
+        self.done(self.root.deploy(self.two, "--no-check"))
+        before = self.state()
+        self.assertIn("from git:two to git:one", self.done(self.root.rollback("--dry-run")))
+        self.assertEqual(before, self.state())
+
+    def test_rollback_to_and_leave(self):
+        self.done(self.root.deploy(self.two, "--no-check"))
+        self.assertIn("nothing to do", self.done(self.root.rollback("--leave", "git:one")))
+        self.assertEqual("git-two", self.root.current())
+        self.done(self.root.rollback("--leave", "git:two"))
+        self.assertEqual("git-one", self.root.current())
+        status, said = self.root.rollback("--to", "git:three")
+        self.assertEqual(1, status)
+        self.assertIn("git-two", said)  # one of those that there are
+        self.done(self.root.rollback("--to", "git:two"))
+        self.assertEqual(("git-two", "git-one"), (self.root.current(), self.root.previous()))
+
+    def test_refused(self):
+        with self.subTest("cut"):
+            cut = self.scratch / "cut.tar.gz"
+            cut.write_bytes(self.two.read_bytes()[:-1000])
+            self.assert_refused("cannot be unpacked", cut)
+        folder = unpacked(self.two, self.scratch)
+        with self.subTest("damaged"):
+            worker = folder / "bin" / "worker"
+            whole = worker.read_bytes()
+            worker.write_bytes(whole + b"x")
+            self.assert_refused("bin/worker", folder)
+            worker.write_bytes(whole)
+        with self.subTest("more than it should hold"):
+            (folder / "bin" / "more").write_text("")
+            self.assert_refused("other files", folder)
+            (folder / "bin" / "more").unlink()
+        with self.subTest("another build of that id"):
+            self.assert_refused("another build of the same id", with_file(folder, "docs/new.md", "", "git:one"))
+        with self.subTest("a migration that the old build could not bear"):
+            with_file(folder, "sql/9000_less.sql", "alter table jobs drop column state;\n", "git:two")
+            self.assert_refused("sql/9000_less.sql:1", folder)
+        with self.subTest("its settings"):
+            with_file(folder, "sql/9000_less.sql", "-- nothing\n", "git:elsewhere")
+            self.assert_refused("BUILD_ID", folder)
+
+    def test_a_killed_deploy_leaves_nothing_half(self):
+        half = self.root.dir / "releases" / ".new-killed"
+        half.mkdir()
+        self.done(self.root.deploy(self.two, "--no-check", "--keep", "0"))
+        self.assertEqual(["git-one", "git-two"], self.root.installed())
+        with self.subTest("killed between switch and restart"):
+            (self.root.dir / "current").unlink()
+            (self.root.dir / "current").symlink_to("releases/git-one")
+            self.done(self.root.deploy(self.one, "--no-check"))
+            self.assertEqual("git:one", self.serving())
+
+
+if __name__ == "__main__":
+    unittest.main()
