@@ -8,7 +8,13 @@
 #include <sys/types.h>
 
 #include "app.h"
+#include "ops/probe.h"
 #include "ops/tail.h"
+
+enum {
+	WATCH_TICKS = 3,    /* an interval between two evaluations has so many */
+	WATCH_PROBES = 360, /* kept in memory at most: an hour of them */
+};
 
 struct watchdog {
 	struct app app;
@@ -22,6 +28,20 @@ struct watchdog {
 	struct err trouble; /* what keeps it from counting; rc RC_OK: nothing */
 	int64_t backoff_ms;
 
+	/* watch_rules.c */
+	char holder[300]; /* host:pid */
+	int64_t tick_ms;
+	bool leads; /* it evaluates, and asks READY_URL */
+	bool pending;
+	int ticks;                /* since the latest evaluation */
+	struct err rules_trouble; /* what keeps it from watching; rc RC_OK: nothing */
+
+	/* watch_ready.c */
+	struct web *web;
+	bool probe_failed;                 /* READY_URL is of no use */
+	struct probe probes[WATCH_PROBES]; /* that the database does not have yet, oldest first */
+	size_t probes_n;
+
 	pid_t rollback_pid; /* watch_rollback.c: the runner that it started, 0: none */
 };
 
@@ -31,6 +51,11 @@ typedef int64_t watch_fn(struct watchdog *w);
 watch_fn watch_log;    /* watch_log.c: count what nginx has logged */
 watch_fn watch_forget; /* watch_keep.c: remove what is past keeping */
 watch_fn watch_sum_up; /* watch_keep.c: keep GET /metrics cheap */
+watch_fn watch_ready;  /* watch_ready.c: ask what clients ask */
+watch_fn watch_rules;  /* watch_rules.c: lead or follow; evaluate the rules */
+
+/* At the end: let another one lead. */
+void watch_rules_stop(struct watchdog *w);
 
 watch_fn watch_rollback; /* watch_rollback.c: have ROLLBACK_COMMAND run when that was decided */
 

@@ -1,6 +1,6 @@
 /*
- * watchdog: counts what clients saw of nginx.  Of several, on one machine or on many, each may be
- * killed at any time, and nothing is counted twice.
+ * watchdog: counts what clients saw of nginx, and evaluates the rules.  Of several, on one machine
+ * or on many, each may be killed at any time: nothing is counted twice, and another one leads.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -49,6 +49,7 @@ static void stop(struct watchdog *w)
 	pg_set_timeout(w->pg, STOP_WAIT_MS);
 	while (w->log != NULL && watch_log(w) == 0 && clock_ms() < deadline)
 		;
+	watch_rules_stop(w);
 	log_info("stop", "stopped");
 }
 
@@ -58,6 +59,8 @@ static enum rc set_up(struct watchdog *w, struct err *e)
 
 	if (gethostname(w->host, sizeof w->host - 1) != 0)
 		(void)snprintf(w->host, sizeof w->host, "unknown");
+	(void)snprintf(w->holder, sizeof w->holder, "%s:%ld", w->host, (long)getpid());
+	w->tick_ms = cfg->watch_interval_seconds * 1000 / WATCH_TICKS;
 	w->pg = pg_new(cfg->database_url, "watchdog", cfg->db_timeout_ms);
 	if (cfg->access_log == NULL) {
 		log_warn("start.watchdog", "ACCESS_LOG is not set: nothing is counted");
@@ -67,13 +70,16 @@ static enum rc set_up(struct watchdog *w, struct err *e)
 	}
 	if (w->pg == NULL || (cfg->access_log != NULL && w->log == NULL))
 		return err_no_memory(e);
-	return RC_OK;
+	if (cfg->ready_url == NULL)
+		log_warn("start.watchdog", "READY_URL is not set: readiness is not watched");
+	return web_new(&w->web, e);
 }
 
 static void run(struct watchdog *w)
 {
 	struct task tasks[] = { { .run = watch_forget }, { .run = watch_sum_up },
-		{ .run = watch_rollback }, { .run = watch_log } };
+		{ .run = watch_ready }, { .run = watch_rules }, { .run = watch_rollback },
+		{ .run = watch_log } };
 	size_t n = sizeof tasks / sizeof tasks[0];
 
 	loop(w, tasks, w->log != NULL ? n : n - 1);
@@ -89,7 +95,7 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], ROLLBACK_RUN_OPTION) == 0)
 		return rollback_run(argv[2]);
 	status = app_start(
-	    &w.app, "watchdog", "Counts what clients saw: nginx's access log.", argc, argv);
+	    &w.app, "watchdog", "Counts what clients saw, and evaluates the rules.", argc, argv);
 
 	if (status >= 0)
 		return status;
@@ -101,6 +107,7 @@ int main(int argc, char **argv)
 		log_error("start.failed", "%s", e.msg);
 		status = EXIT_FAILURE;
 	}
+	web_free(w.web);
 	tail_free(w.log);
 	pg_free(w.pg);
 	app_stop(&w.app);

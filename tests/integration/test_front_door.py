@@ -13,8 +13,8 @@ import unittest
 
 from harness import PILOT, ROOT, Stack, StackCase, wait_for
 
-# Of its own: its log is rotated, and nobody else is to write into it.
-STACK = Stack("front_door")
+# Of its own: its log is rotated, and nobody else is to write into it, the watchdog's probes neither.
+STACK = Stack("front_door", READY_URL="http://127.0.0.1:9/")
 LOG = STACK.dir / "log" / "access.log"
 EACH = 20000  # lines that are added at a go
 
