@@ -185,6 +185,9 @@ comment on column rollbacks.finished_at is 'The command ended, or its time was u
 comment on column rollbacks.exit_status is 'The command''s; 128 + signal when it was killed; null: not known';
 comment on column rollbacks.output is 'The last 64 KiB that it printed, UTF-8';
 
+alter table latency_baselines enable row level security;
+create policy everything on latency_baselines to mizan_admin, mizan_watchdog using (true);
+
 grant select on watch_leader, ready_samples, latency_baselines, alerts, decisions, alert_deliveries, alert_silences,
     rollbacks to mizan_admin, mizan_watchdog;
 grant insert, update on alerts, alert_deliveries, latency_baselines, rollbacks to mizan_watchdog;
