@@ -57,6 +57,8 @@ watch_fn watch_rules;  /* watch_rules.c: lead or follow; evaluate the rules */
 /* At the end: let another one lead. */
 void watch_rules_stop(struct watchdog *w);
 
+watch_fn watch_retention; /* watch_retention.c: empty what was kept for long enough */
+
 watch_fn watch_rollback; /* watch_rollback.c: have ROLLBACK_COMMAND run when that was decided */
 
 #define ROLLBACK_RUN_OPTION "--run-rollback" /* BUILD: for watch_rollback.c alone */

@@ -23,11 +23,14 @@ static enum rc load(struct pg *pg, const char *sql, const char *tenant_id, const
 	struct pg_result *res = NULL;
 	enum rc rc = pg_run(pg, &q, 1, &res, e);
 
-	if (rc == RC_OK && pg_rows(res) == 0) {
+	if (rc == RC_OK && pg_rows(res) == 0)
+		rc = RC_NOT_FOUND;
+	else if (rc == RC_OK && pg_is_null(res, 0, 3))
+		rc = err_set(e, RC_CONFLICT, "document_expired",
+		    "the document was kept for as long as it had to be; upload it again to have it back");
+	if (rc != RC_OK) {
 		pg_result_free(res);
-		return RC_NOT_FOUND;
-	}
-	if (rc == RC_OK) {
+	} else {
 		*ret = (struct document){
 			.rows = res,
 			.media_type = pg_text(res, 0, 0),

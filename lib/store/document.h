@@ -19,7 +19,8 @@ struct document {
 /*
  * The document of a job, or of the job that opened an incident; id is a UUID, a tenant of ""
  * every tenant.
- * RC_NOT_FOUND "job_not_found", "incident_not_found": not in this tenant.
+ * RC_NOT_FOUND "job_not_found", "incident_not_found": not in this tenant.  RC_CONFLICT
+ * "document_expired": its content was kept for long enough, and is gone.
  */
 enum rc document_of_job(struct pg *pg, const char *tenant_id, const char *id, struct document *ret,
     struct err *e) MUST_CHECK;

@@ -84,6 +84,9 @@ static enum rc refused(const char *code, enum job_verb verb, struct err *e)
 {
 	if (strcmp(code, "job_not_found") == 0)
 		return not_found(e);
+	if (strcmp(code, "document_expired") == 0)
+		return err_set(e, RC_CONFLICT, code,
+		    "the document was kept for as long as it had to be; upload it again to have it read");
 	return err_set(e, RC_CONFLICT, code, "%s",
 	    verb == JOB_CANCEL ? "the job has ended already"
 			       : "only jobs that failed, were skipped or cancelled can be retried");

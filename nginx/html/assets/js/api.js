@@ -26,6 +26,16 @@ export function get(path, query, { signal, accept = [] } = {}) {
   return call('GET', urlWith(path, query), { signal }, accept);
 }
 
+/* Whether what had that ETag at path is gone for good; nothing of it is fetched. */
+export async function isGone(path, etag) {
+  try {
+    const headers = { 'If-None-Match': `"${etag}"` };
+    return (await fetch(path, { credentials: 'same-origin', cache: 'no-store', headers })).status === 410;
+  } catch {
+    return false; // whoever shows it finds out
+  }
+}
+
 /*
  * POST, PUT, PATCH or DELETE of a JSON body (undefined: none); resolves to the answer's JSON, null
  * where it has no body.  ifMatch: the revision that the change is meant for (a number or text,

@@ -22,6 +22,7 @@ addStrings({
     'change.refused.one': '{n} job was left as it is:', 'change.refused': '{n} jobs were left as they are:',
     'change.remaining': '{n} more have come into that state meanwhile.',
     'change.why.job_ended': 'it has ended already', 'change.why.job_not_retryable': 'it is not in a state to retry',
+    'change.why.document_expired': 'its document was kept for as long as it had to be; upload it again',
     'change.why.job_busy': 'it is just being written; try again', 'change.why.job_not_found': 'there is no such job any more',
   },
   tr: {
@@ -38,6 +39,7 @@ addStrings({
     'change.refused': '{n} iş olduğu gibi bırakıldı:',
     'change.remaining': 'Bu arada bu duruma {n} iş daha geldi.',
     'change.why.job_ended': 'zaten bitmiş', 'change.why.job_not_retryable': 'yeniden denenecek bir durumda değil',
+    'change.why.document_expired': 'belgesinin saklama süresi doldu; yeniden yükleyin',
     'change.why.job_busy': 'şu anda yazılıyor; yeniden deneyin', 'change.why.job_not_found': 'böyle bir iş artık yok',
   },
 });
@@ -66,7 +68,7 @@ export async function changeOne(verb, id) {
     await send('POST', `/admin/jobs/${id}/${verb}`);
     return { ...none(), done: [id] };
   } catch (error) {
-    if (error.status !== 409 && error.status !== 404) throw error;
+    if (![404, 409, 410].includes(error.status)) throw error;
     return { ...none(), refused: [{ id, code: error.code }] };
   }
 }
