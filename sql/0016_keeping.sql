@@ -7,7 +7,7 @@ lock table provider_calls, documents in access exclusive mode;
 -- --- Documents without their content.  Row, SHA-256, sizes, results and audit stay.
 
 alter table documents
-	alter column content drop not null,
+	alter column content drop not null, -- expand: it becomes null by a newer build's retention alone; an old one shows an empty file then
 	add column content_at timestamptz;
 comment on column documents.content is 'The file as it was uploaded; null: it was kept for long enough (DOCUMENT_RETENTION_DAYS)';
 comment on column documents.content_at is 'When the content came back with a later upload; null: it is of the first one';
