@@ -54,6 +54,9 @@ watch_fn watch_sum_up; /* watch_keep.c: keep GET /metrics cheap */
 watch_fn watch_ready;  /* watch_ready.c: ask what clients ask */
 watch_fn watch_rules;  /* watch_rules.c: lead or follow; evaluate the rules */
 
+/* watch_explain.c: print what the rules see at `time`; the exit status. */
+int watch_explain_main(const char *time);
+
 /* At the end: let another one lead. */
 void watch_rules_stop(struct watchdog *w);
 

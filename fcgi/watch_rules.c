@@ -25,18 +25,26 @@ static void out_of_trouble(struct watchdog *w)
 	w->rules_trouble = (struct err){ .rc = RC_OK };
 }
 
-static void say_change(const struct watch_change *c, unsigned routed)
+static void say_state(const struct watch_change *c, const struct log_field *fields)
 {
-	static const struct {
-		enum log_level level;
-		const char *event;
-	} lines[] = {
-		[ALERT_PENDING] = { LOG_INFO_LEVEL, "alert.pending" },
-		[ALERT_FIRING] = { LOG_ERROR_LEVEL, "alert.firing" },
-		[ALERT_RESOLVED] = { LOG_INFO_LEVEL, "alert.resolved" },
-	};
+	switch (c->step.after.state) {
+	case ALERT_NONE:
+		break;
+	case ALERT_PENDING:
+		log_event(LOG_INFO_LEVEL, "alert.pending", fields, "%s", c->why);
+		break;
+	case ALERT_FIRING:
+		log_event(LOG_ERROR_LEVEL, "alert.firing", fields, "%s", c->why);
+		break;
+	case ALERT_RESOLVED:
+		log_event(LOG_INFO_LEVEL, "alert.resolved", fields, "%s", c->why);
+		break;
+	}
+}
+
+static void say_change(const struct watch_change *c)
+{
 	const struct alert_step *s = &c->step;
-	bool escalated = c->before.state == ALERT_FIRING && s->decide != DECISION_NONE;
 	const char *decision = decision_name(s->after.decision);
 	const struct log_field fields[] = {
 		LOG_TEXT("rule", c->rule->name),
@@ -47,10 +55,10 @@ static void say_change(const struct watch_change *c, unsigned routed)
 		{ 0 },
 	};
 
-	if (c->before.state != s->after.state || escalated)
-		log_event(lines[s->after.state].level,
-		    escalated ? "alert.escalated" : lines[s->after.state].event, fields, "%s",
-		    c->why);
+	if (c->before.state != s->after.state)
+		say_state(c, fields);
+	else if (s->decide != DECISION_NONE)
+		log_event(LOG_ERROR_LEVEL, "alert.escalated", fields, "%s", c->why);
 	if (c->done.stopped)
 		log_event(LOG_ERROR_LEVEL, "pilot.stopped", fields, "the pilot is off: %s", c->why);
 	if (c->done.ordered)
@@ -58,10 +66,7 @@ static void say_change(const struct watch_change *c, unsigned routed)
 		    LOG_ERROR_LEVEL, "rollback.ordered", fields, "to be rolled back: %s", c->why);
 	if (c->done.nowhere && s->event == EVENT_FIRING)
 		log_event(LOG_WARN_LEVEL, "alert.nowhere", fields,
-		    "nobody is told: no address for %s is configured",
-		    (routed & CHANNEL_SLACK_PRODUCT) != 0 ? "slack_product"
-		    : (routed & CHANNEL_PAGERDUTY) != 0   ? "slack_alerts or pagerduty"
-							  : "slack_alerts");
+		    "nobody is told: no channel that this alert goes to has an address");
 }
 
 static enum rc evaluate(struct watchdog *w, const char *now, struct err *e)
@@ -78,7 +83,7 @@ static enum rc evaluate(struct watchdog *w, const char *now, struct err *e)
 	if (rc != RC_OK)
 		return rc;
 	for (size_t i = 0; i < out.n; i++)
-		say_change(&out.changes[i], out.changes[i].rule->channels);
+		say_change(&out.changes[i]);
 	w->pending = out.pending;
 	w->ticks = 0;
 	return RC_OK;

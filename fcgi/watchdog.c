@@ -86,6 +86,11 @@ static void run(struct watchdog *w)
 	stop(w);
 }
 
+static const char summary[] =
+    "Counts what clients saw, and evaluates the rules.\n"
+    "`watchdog --explain [TIME]` prints what each rule sees, now or at a time such as\n"
+    "2026-01-17T15:00:00Z, and what it would say; it does nothing.";
+
 int main(int argc, char **argv)
 {
 	struct watchdog w = { 0 };
@@ -94,9 +99,9 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && strcmp(argv[1], ROLLBACK_RUN_OPTION) == 0)
 		return rollback_run(argv[2]);
-	status = app_start(
-	    &w.app, "watchdog", "Counts what clients saw, and evaluates the rules.", argc, argv);
-
+	if (argc > 1 && argc <= 3 && strcmp(argv[1], "--explain") == 0)
+		return watch_explain_main(argc == 3 ? argv[2] : "now");
+	status = app_start(&w.app, "watchdog", summary, argc, argv);
 	if (status >= 0)
 		return status;
 	stop_signal_catch(STOP_S);

@@ -5,6 +5,10 @@
 -- and looks at nothing after it.  All of them as the owner: they count over all tenants, and tell
 -- nothing else about them.
 
+-- Tenants are walled off, and these two see all of them.
+alter table latency_baselines enable row level security;
+create policy everything on latency_baselines to mizan_admin, mizan_watchdog using (true);
+
 create function microseconds(p_at timestamptz) returns bigint language sql immutable strict parallel safe as $$
 	select (extract(epoch from p_at) * 1000000)::bigint
 $$;
@@ -257,13 +261,13 @@ returns setof watch_sight language sql stable as $$
 	       a.id, a.state, a.decision, microseconds(a.pending_at), microseconds(a.fired_at), microseconds(a.escalated_at),
 	       microseconds(a.clear_since), microseconds(a.notified_at),
 	       exists (select from alert_silences s where s.rule = m.rule and s.ended_at is null and s.ends_at > p_now)
-	  from (select * from watch_ready(p_now)
-	        union all select * from watch_queue(p_now)
-	        union all select * from watch_errors(p_now)
-	        union all select * from watch_s1(p_now, p_tenant)
-	        union all select * from watch_latency(p_now, p_tenant, p_first_day, p_baseline_ms)
-	        union all select * from watch_feedback(p_now, p_tenant)) m
-	  left join alerts a on a.rule = m.rule and a.state <> 'resolved'
+	  from (select 1 as place, * from watch_ready(p_now)
+	        union all select 2, * from watch_queue(p_now)
+	        union all select 3, * from watch_errors(p_now)
+	        union all select 4, * from watch_s1(p_now, p_tenant)
+	        union all select 5, * from watch_latency(p_now, p_tenant, p_first_day, p_baseline_ms)
+	        union all select 6, * from watch_feedback(p_now, p_tenant)) m
+	  left join alerts a on a.rule = m.rule and a.state <> 'resolved' order by m.place
 $$;
 comment on function watch_look(timestamptz, text, boolean, bigint) is 'What every rule sees at a time, the pilot being p_tenant; changes nothing';
 

@@ -241,27 +241,23 @@ static void explain(struct json_writer *w, const struct config *cfg, const struc
 	json_write_object_end(w);
 }
 
-enum rc watch_explain(struct pg *pg, const struct watch_who *who, const char *now,
-    struct json_writer *w, struct err *e)
+enum rc watch_explain(
+    struct pg *pg, const struct config *cfg, const char *now, struct json_writer *w, struct err *e)
 {
 	struct watch_sight sights[WATCH_RULES];
 	size_t n = 0;
 	int64_t us = 0;
-	enum rc rc = look(pg, who->cfg, now, false, sights, &n, &us, e);
+	enum rc rc = look(pg, cfg, now, false, sights, &n, &us, e);
 
 	if (rc != RC_OK)
 		return rc;
-	json_write_object(w, NULL);
-	json_write_text(w, "build_id", who->build_id);
-	json_write_text(w, "config_hash", who->config_hash);
-	json_write_list(w, "rules");
+	json_write_list(w, NULL);
 	for (size_t i = 0; i < n; i++) {
 		const struct rule *r = rule_named(sights[i].rule);
 
 		if (r != NULL)
-			explain(w, who->cfg, &sights[i], r, us);
+			explain(w, cfg, &sights[i], r, us);
 	}
 	json_write_list_end(w);
-	json_write_object_end(w);
 	return RC_OK;
 }

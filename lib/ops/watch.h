@@ -46,10 +46,11 @@ enum rc watch_evaluate(struct pg *pg, const struct watch_who *who, const char *n
     struct watch_outcome *ret, struct err *e) MUST_CHECK;
 
 /*
- * What an evaluation as of `now` would come to, as a document: {"at", "rules": [{"rule", "inputs",
- * "enough", "holds", "decision", "alert", "would"}]}.  Changes nothing.
+ * What an evaluation as of `now` sees and would come to, as a list of {"rule", "why", "inputs",
+ * "enough_samples", "holds", "due", "silenced", "alert", "would": {"state", "decide", "tell"}}.
+ * Changes nothing.
  */
-enum rc watch_explain(struct pg *pg, const struct watch_who *who, const char *now,
+enum rc watch_explain(struct pg *pg, const struct config *cfg, const char *now,
     struct json_writer *w, struct err *e) MUST_CHECK;
 
 /* What a rule saw, in words: "s1_spike: S1 9 of 22 incidents (0.4091 > 0.3) in 60 min". */

@@ -167,20 +167,17 @@ static void test_channels(void)
 
 static void test_explain(void)
 {
-	static const struct watch_who who = {
-		.cfg = &cfg, .holder = "test", .build_id = "git:own", .config_hash = "sha256:c"
-	};
 	struct buf b;
 	struct json_writer w = { .out = &b };
 
 	fresh();
 	incidents(22, 9, -100, 1000);
 	buf_init(&b, 1 << 16);
-	CU_ASSERT(watch_explain(db_as(DB_WATCHDOG), &who, at(0).text, &w, NULL) == RC_OK);
+	CU_ASSERT(watch_explain(db_as(DB_WATCHDOG), &cfg, at(0).text, &w, NULL) == RC_OK);
 	CHECK_STR(
-	    db_value("select concat_ws(' ', json_array_length($1::json->'rules'), r->>'why',"
+	    db_value("select concat_ws(' ', json_array_length($1::json), r->>'why',"
 		     " r->'inputs'->>'s1', r->'holds', r->'would'->>'decide', r->'would'->>'tell')"
-		     " from json_array_elements($1::json->'rules') r where r->>'rule' = 's1_spike'",
+		     " from json_array_elements($1::json) r where r->>'rule' = 's1_spike'",
 		buf_str(&b), NULL)
 		.text,
 	    "6 s1_spike: S1 9 of 22 incidents (0.4091 > 0.3) in 60 min 9 true INVESTIGATE firing");
