@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "app.h"
+#include "core/random.h"
 #include "ops/probe.h"
 #include "ops/tail.h"
 
@@ -27,6 +28,9 @@ struct watchdog {
 	bool place_known;
 	struct err trouble; /* what keeps it from counting; rc RC_OK: nothing */
 	int64_t backoff_ms;
+	int64_t caught_up_ms; /* clock_ms() of when that was last said */
+
+	char summary_call[RANDOM_UUID_TEXT]; /* watch_summary.c; "": the latest was answered */
 
 	/* watch_rules.c */
 	char holder[300]; /* host:pid */
@@ -48,11 +52,13 @@ struct watchdog {
 /* Do what there is to do; milliseconds until there may be more, 0: there is. */
 typedef int64_t watch_fn(struct watchdog *w);
 
-watch_fn watch_log;    /* watch_log.c: count what nginx has logged */
-watch_fn watch_forget; /* watch_keep.c: remove what is past keeping */
-watch_fn watch_sum_up; /* watch_keep.c: keep GET /metrics cheap */
-watch_fn watch_ready;  /* watch_ready.c: ask what clients ask */
-watch_fn watch_rules;  /* watch_rules.c: lead or follow; evaluate the rules */
+watch_fn watch_log;       /* watch_log.c: count what nginx has logged */
+watch_fn watch_forget;    /* watch_keep.c: remove what is past keeping */
+watch_fn watch_sum_up;    /* watch_keep.c: keep GET /metrics cheap */
+watch_fn watch_ready;     /* watch_ready.c: ask what clients ask */
+watch_fn watch_rules;     /* watch_rules.c: lead or follow; evaluate the rules */
+watch_fn watch_summary;   /* watch_summary.c: the run summaries of days that are over */
+watch_fn watch_keep_days; /* watch_summary.c: keep what GET /admin/system-health adds up */
 
 /* watch_explain.c: print what the rules see at `time`; the exit status. */
 int watch_explain_main(const char *time);

@@ -5,12 +5,14 @@
  */
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "ops/access_log.h"
 #include "watch.h"
 
 enum {
-	LOOK_MS = 500, /* between two looks at a log that is quiet */
+	LOOK_MS = 500,            /* between two looks at a log that is quiet */
+	CAUGHT_UP_MS = 20 * 1000, /* between two notes that all of it is counted */
 	MIN_BACKOFF_MS = 200,
 	MAX_BACKOFF_MS = 2000,
 	MAX_LIST = 64 << 20, /* bytes, for any chunk: a line takes less there than in the log */
@@ -67,6 +69,20 @@ static bool same_place(const struct log_place *a, const struct log_place *b)
 	return a->inode == b->inode && a->position == b->position;
 }
 
+/* Run summaries wait for it. */
+static enum rc say_caught_up(struct watchdog *w, const struct front_door_log *log, struct err *e)
+{
+	const int64_t now = clock_ms();
+	enum rc rc;
+
+	if (w->caught_up_ms != 0 && now < w->caught_up_ms + CAUGHT_UP_MS)
+		return RC_OK;
+	rc = front_door_caught_up(w->pg, log, &w->place, e);
+	if (rc == RC_OK)
+		w->caught_up_ms = now;
+	return rc;
+}
+
 int64_t watch_log(struct watchdog *w)
 {
 	const struct front_door_log log = { .host = w->host, .path = w->app.cfg.access_log };
@@ -94,6 +110,10 @@ int64_t watch_log(struct watchdog *w)
 		w->place = chunk.after;
 		say_what_is_missing(&chunk, skipped);
 	}
+	if (!chunk.more)
+		rc = say_caught_up(w, &log, &e);
+	if (rc != RC_OK)
+		return in_trouble(w, &e);
 	out_of_trouble(w);
 	return chunk.more ? 0 : LOOK_MS;
 }

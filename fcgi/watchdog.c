@@ -78,8 +78,9 @@ static enum rc set_up(struct watchdog *w, struct err *e)
 static void run(struct watchdog *w)
 {
 	struct task tasks[] = { { .run = watch_forget }, { .run = watch_sum_up },
-		{ .run = watch_retention }, { .run = watch_ready }, { .run = watch_rules },
-		{ .run = watch_rollback }, { .run = watch_log } };
+		{ .run = watch_summary }, { .run = watch_keep_days }, { .run = watch_retention },
+		{ .run = watch_ready }, { .run = watch_rules }, { .run = watch_rollback },
+		{ .run = watch_log } };
 	size_t n = sizeof tasks / sizeof tasks[0];
 
 	loop(w, tasks, w->log != NULL ? n : n - 1);

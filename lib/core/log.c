@@ -24,7 +24,7 @@ void log_init(const char *name)
 	process = name;
 }
 
-static void write_out(const char *line, size_t len)
+void log_as_is(const char *line, size_t len)
 {
 	for (size_t done = 0; done < len;) {
 		ssize_t n = write(STDOUT_FILENO, line + done, len - done);
@@ -80,5 +80,5 @@ void log_event(
 		render(&out, level, event, message, NULL);
 	}
 	if (!buf_broken(&out))
-		write_out(out.p, out.len);
+		log_as_is(out.p, out.len);
 }

@@ -5,6 +5,7 @@
 #ifndef MIZAN_CORE_LOG_H
 #define MIZAN_CORE_LOG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/err.h"
@@ -37,6 +38,9 @@ void log_init(const char *name);
  */
 void log_event(enum log_level level, const char *event, const struct log_field *fields,
     const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* Write a line that is ready-made, its newline included, likewise. */
+void log_as_is(const char *line, size_t len);
 
 #define log_info(event, ...)  log_event(LOG_INFO_LEVEL, (event), NULL, __VA_ARGS__)
 #define log_warn(event, ...)  log_event(LOG_WARN_LEVEL, (event), NULL, __VA_ARGS__)

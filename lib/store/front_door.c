@@ -8,6 +8,9 @@ static const char sql_count[] =
     "select front_door_count($1, $2, $3::bigint, $4::bigint, $5, $6::bigint, $7::bigint, $8,"
     " $9::json)";
 
+static const char sql_caught_up[] =
+    "select front_door_caught_up($1, $2, $3::bigint, $4::bigint, $5)";
+
 static const char sql_forget[] = "select front_door_forget()";
 
 enum rc front_door_place(
@@ -63,6 +66,20 @@ enum rc front_door_count(struct pg *pg, const struct front_door_log *log,
 		rc = err_set(e, RC_CONFLICT, "log_moved", "the log was counted from another place");
 	pg_result_free(res);
 	return rc;
+}
+
+enum rc front_door_caught_up(
+    struct pg *pg, const struct front_door_log *log, const struct log_place *place, struct err *e)
+{
+	struct place_text at = text_of(place);
+	struct pg_query q = {
+		.sql = sql_caught_up,
+		.n = 5,
+		.params = { PG_TEXT(log->host), PG_TEXT(log->path), PG_TEXT(at.inode),
+		    PG_TEXT(at.position), PG_TEXT(place->head) },
+	};
+
+	return pg_run(pg, &q, 1, NULL, e);
 }
 
 enum rc front_door_forget(struct pg *pg, bool *ret_more, struct err *e)

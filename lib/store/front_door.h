@@ -32,6 +32,10 @@ enum rc front_door_count(struct pg *pg, const struct front_door_log *log,
     const struct log_place *was, const struct log_place *now, const char *lines,
     struct err *e) MUST_CHECK;
 
+/* Note that the log ends at `place` now: whatever was written to it is counted. */
+enum rc front_door_caught_up(struct pg *pg, const struct front_door_log *log,
+    const struct log_place *place, struct err *e) MUST_CHECK;
+
 /* Remove some of the minutes that are past keeping; *ret_more: there may be others. */
 enum rc front_door_forget(struct pg *pg, bool *ret_more, struct err *e) MUST_CHECK;
 

@@ -40,17 +40,32 @@ def stopped(stack, *names, number=signal.SIGTERM):
 
 
 @contextlib.contextmanager
-def holding(stack, lock):
-    """Within the block a transaction of the owner's holds the lock ("table t in exclusive mode")."""
-    session = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"], text=True,
+def transaction(stack):
+    """A transaction of the owner's that is open within the block, then committed: a function that runs
+    SQL in it, and returns when that is done."""
+    session = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"], text=True, start_new_session=True,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                env=stack.psql_environment("owner"))
-    with session:
-        session.stdin.write(f"begin; lock {lock}; select 'held';\n")
+
+    def in_it(sql):
+        session.stdin.write(f"{sql};\n\\echo done\n")
         session.stdin.flush()
-        if session.stdout.readline() != "held\n":
-            raise RuntimeError(f"psql did not get the lock {lock}")
-        yield  # the end of its input ends the transaction
+        while (line := session.stdout.readline()) != "done\n":
+            if not line:
+                raise RuntimeError(f"psql did not do it: {sql}")
+
+    with session:
+        in_it("begin")
+        yield in_it
+        in_it("commit")
+
+
+@contextlib.contextmanager
+def holding(stack, lock):
+    """Within the block a transaction of the owner's holds the lock ("table t in exclusive mode")."""
+    with transaction(stack) as other:
+        other(f"lock {lock}")
+        yield
 
 
 def accept(stack, document, tenant, **options):

@@ -7,8 +7,9 @@ import json
 import pathlib
 import subprocess
 import tempfile
+import uuid
 
-from harness import ROOT, environment, run
+from harness import ROOT, environment, run, wait_for
 from ledger import Ledger
 from test_figures import DAY, MetricsCase, example
 
@@ -25,6 +26,12 @@ COMMANDS = (
     """cat app.log | grep '"event": "run_summary"' | jq -r '[.timestamp, .rates.s1_rate] | @tsv'""",
     """cat app.log | grep '"event": "run_summary"' | jq -s 'map(.latency.p95_pipeline_total_ms) | add / length'""",
     """cat app.log | grep '"event": "run_summary"' | jq -r '[.timestamp, .rates.feedback_coverage] | @tsv'""")
+
+
+def commands(log):
+    """What each of them prints in the folder of app.log."""
+    return [subprocess.run(["bash", "-c", c], cwd=log.parent, text=True, stdout=subprocess.PIPE, check=True).stdout
+            for c in COMMANDS]
 
 
 def utc_day(back=0):
@@ -80,11 +87,9 @@ class Line(SummaryCase):
             example(self.ledger, day)
             self.lines("--day", day, "--log", str(self.log))
         self.log.write_text('{"event":"ready.no"}\n' + self.log.read_text() + "Config validation passed\n")
-        answers = [subprocess.run(["bash", "-c", c], cwd=self.log.parent, text=True, stdout=subprocess.PIPE, check=True).stdout
-                   for c in COMMANDS]
         self.assertEqual([
             "2026-01-16T23:59:59Z\t0.1304\n2026-01-17T23:59:59Z\t0.1304\n", "2800\n",
-            "2026-01-16T23:59:59Z\t0.65\n2026-01-17T23:59:59Z\t0.65\n"], answers)
+            "2026-01-16T23:59:59Z\t0.65\n2026-01-17T23:59:59Z\t0.65\n"], commands(self.log))
 
     def test_today(self):
         """So far, with the build and the configuration that are at work now; not kept."""
@@ -259,3 +264,96 @@ class Download(SummaryCase):
             with self.subTest(cell=cell):
                 row = self.stack.sql(f"select encode(csv_row(array['{cell}', null, 'end'])::bytea, 'hex')")[0][0]
                 self.assertEqual(f"{want},,end\r\n", bytes.fromhex(row).decode())
+
+
+class Watchdog(SummaryCase):
+    def test_each_line_stands_in_its_log_once(self):
+        """Days that were missed and yesterday, in order, as the seed's commands read them."""
+        for back in (3, 1):
+            example(self.ledger, utc_day(back))
+        self.ledger.write()
+        began = len(self.stack.log_text("watchdog"))
+        self.stack.sql(f"update days_done set summaries = '{utc_day(3)}T00:00:00Z'")
+        kept = f"select summary from run_summaries where tenant_id = '{self.tenant}' order by day"
+        mine = lambda: [line for line in self.stack.log_text("watchdog")[began:].splitlines() if f'"tenant_id": "{self.tenant}"' in line]
+        self.stack.restart("watchdog")
+        wait_for(lambda: len(mine()) >= 2, 20, "the lines")
+        wait_for(lambda: self.stack.value(f"select summaries = '{utc_day()}T00:00:00Z' from days_done") == "t", 20, "all days")
+        self.assertEqual([row[0] for row in self.stack.sql(kept)], mine())
+        others = [line for line in self.stack.log_text("watchdog").splitlines() if '"event": "run_summary"' not in line]
+        self.log.write_text("\n".join([*others, *mine(), *others, ""]))
+        self.assertEqual(
+            [f"{utc_day(3)}T23:59:59Z\t0.1304\n{utc_day(1)}T23:59:59Z\t0.1304\n", "2800\n",
+             f"{utc_day(3)}T23:59:59Z\t0.65\n{utc_day(1)}T23:59:59Z\t0.65\n"], commands(self.log))
+
+
+class Due(SummaryCase):
+    """When the lines of yesterday are written, and who gets them; without the watchdog, which would be first."""
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.enterClassContext(cls.stack.stopped("watchdog"))
+
+    def setUp(self):
+        super().setUp()
+        self.ledger.invoices(1, utc_day(1) + "T12:00:00Z").write()
+        self.begin(1)
+        self.addCleanup(self.begin, 0)
+        self.addCleanup(self.stack.sql, "delete from access_log_positions where host = 'ledger'")
+
+    def begin(self, back):
+        self.stack.sql(f"update days_done set call = null, summaries = '{utc_day(back)}T00:00:00Z'")
+
+    def log_of(self, changed, caught_up):
+        self.stack.sql("insert into access_log_positions (host, path, inode, position, changed_at, caught_up_at)"
+                       f" values ('ledger', '/access.log', 1, 1, '{changed}', '{caught_up}')"
+                       " on conflict (host, path) do update set changed_at = excluded.changed_at, caught_up_at = excluded.caught_up_at")
+
+    def next(self, at, call=None):
+        """(moved, days of this tenant's new lines, logs not waited for) at the time `at` of today."""
+        (moved, lines, uncounted), = self.stack.sql(
+            f"select * from run_summaries_next('{utc_day()}T{at}Z', '{call or uuid.uuid4()}')", "watchdog")
+        mine = [s for s in map(json.loads, (lines or "").splitlines()) if s["tenant_id"] == self.tenant]
+        return moved == "t", [s["timestamp"][:10] for s in mine], uncounted
+
+    def test_a_minute_after_midnight(self):
+        self.assertFalse(self.next("00:00:59")[0])
+        self.assertEqual((True, [utc_day(1)], None), self.next("00:01:00"))
+        self.assertEqual((False, [], None), self.next("23:59:59"))
+
+    def test_the_access_logs_are_counted_first(self):
+        self.log_of(utc_day(1) + "T00:00:00Z", utc_day() + "T00:00:59Z")
+        self.assertFalse(self.next("00:59:59")[0])
+        self.log_of(utc_day(1) + "T00:00:00Z", utc_day() + "T00:01:00Z")
+        self.assertEqual((True, [utc_day(1)], None), self.next("00:01:00"))
+
+    def test_but_not_waited_for_longer_than_an_hour(self):
+        self.log_of(utc_day(1) + "T23:00:00Z", "-infinity")
+        self.assertFalse(self.next("00:59:59")[0])
+        self.assertEqual((True, [utc_day(1)], "ledger:/access.log"), self.next("01:00:00"))
+
+    def test_nor_one_that_was_not_counted_on_that_day(self):
+        self.log_of(utc_day(2) + "T23:59:59Z", utc_day(2) + "T23:59:59Z")
+        self.assertEqual((True, [utc_day(1)], None), self.next("00:01:00"))
+
+    def test_an_answer_that_was_lost_is_given_again(self):
+        call = uuid.uuid4()
+        first = self.next("02:00:00", call)
+        self.assertEqual((True, [utc_day(1)], None), first)
+        self.assertEqual(first, self.next("02:00:01", call))
+        self.assertFalse(self.next("02:00:02")[0])
+
+    def test_what_was_kept_by_hand_is_not_new(self):
+        self.lines()
+        self.assertEqual((True, [], None), self.next("02:00:00"))
+
+    def test_missed_days_one_by_one(self):
+        self.ledger.invoices(1, utc_day(3) + "T12:00:00Z").write()
+        self.begin(3)
+        self.assertEqual([(True, [utc_day(3)], None), (True, [], None), (True, [utc_day(1)], None), (False, [], None)],
+                         [self.next("02:00:00") for _ in range(4)])
+
+    def test_of_several_one_gets_each_line(self):
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda _: self.next("02:00:00"), range(8)))
+        self.assertEqual([utc_day(1)], [day for _, days, _ in answers for day in days])

@@ -23,6 +23,7 @@ MOVES = {
     "alert_silences": ["created_at", "ends_at", "ended_at"],
     "alerts": ["pending_at", "fired_at", "escalated_at", "clear_since", "notified_at", "resolved_at"],
     "audit_log": ["at"],
+    "days_done": ["summaries", "figures"],
     "decisions": ["at"],
     "documents": ["created_at"],
     "front_door_minutes": ["minute"],
@@ -42,8 +43,10 @@ MOVES = {
     "worker_heartbeats": ["claimed_at"],
 }
 STAYS = {
+    "access_log_positions": ["caught_up_at"],
     "alert_deliveries": ["lease_until"],
     "api_keys": ["created_at", "revoked_at"],
+    "daily_figures": ["day"],  # made anew, as its invoices move
     "invoices": ["issue_date"],
     "jobs": ["lease_until"],
     "provider_state": ["blocked_until", "changed_at"],

@@ -17,6 +17,7 @@
 #define DB_APP        "DATABASE_URL"
 #define DB_WORKER     "DATABASE_WORKER_URL"
 #define DB_ADMIN      "DATABASE_ADMIN_URL"
+#define DB_WATCHDOG   "DATABASE_WATCHDOG_URL"
 #define DB_OWNER      "DATABASE_OWNER_URL"
 #define DB_TIMEOUT_MS 10000
 #define DB_TENANT     20
@@ -25,7 +26,7 @@
 const char *unit_missing(void)
 {
 	static const char *const names[] = { "MIZAN_TEST_DATABASE", DB_APP, DB_WORKER, DB_ADMIN,
-		DB_OWNER };
+		DB_WATCHDOG, DB_OWNER };
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (getenv(names[i]) == NULL)
@@ -50,8 +51,8 @@ static inline struct pg *db_open(const char *role)
 /* One connection as `role` for the whole program. */
 static inline struct pg *db_as(const char *role)
 {
-	static const char *roles[4];
-	static struct pg *handles[4];
+	static const char *roles[5];
+	static struct pg *handles[5];
 	size_t i = 0;
 
 	while (roles[i] != NULL && roles[i] != role)
