@@ -12,49 +12,28 @@
 #include "http/query.h"
 #include "store/job_admin.h"
 
-enum { MAX_TEXT = 200 };
+enum { MAX_TEXT = 200 /* characters */ };
+
+static const char *const states[] = { "QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "SKIPPED",
+	"CANCELLED", NULL };
 
 bool job_state_valid(const char *state)
 {
-	static const char *const states[] = { "QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "SKIPPED",
-		"CANCELLED" };
-
-	for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
+	for (size_t i = 0; states[i] != NULL; i++)
 		if (strcmp(states[i], state) == 0)
 			return true;
 	return false;
-}
-
-/* A parameter that may be missing: "" then. */
-static enum rc optional_text(
-    const char *query, const char *name, char *out, size_t size, struct err *e)
-{
-	enum rc rc = query_get(query, name, out, size, e);
-
-	if (rc == RC_NOT_FOUND)
-		out[0] = '\0';
-	return rc == RC_NOT_FOUND ? RC_OK : rc;
-}
-
-static enum rc read_state(const char *query, char out[JOB_STATE_SIZE], struct err *e)
-{
-	enum rc rc = optional_text(query, "status", out, JOB_STATE_SIZE, e);
-
-	if (rc != RC_OK || out[0] == '\0' || job_state_valid(out))
-		return rc;
-	return err_set(e, RC_INVALID, "invalid_query",
-	    "status is not QUEUED, RUNNING, SUCCEEDED, FAILED, SKIPPED or CANCELLED");
 }
 
 enum rc admin_jobs_get(struct route_context *cx, struct err *e)
 {
 	struct app *app = cx->app;
 	const char *query = cx->rq->query;
-	char tenant[TENANT_ID_SIZE], state[JOB_STATE_SIZE], text[MAX_TEXT + 1];
+	char tenant[TENANT_ID_SIZE], text[4 * MAX_TEXT + 1];
 	struct page page = { .cursor = "" };
 	struct job_filter filter = {
 		.tenant_id = tenant,
-		.state = state,
+		.state = "",
 		.text = text,
 		.limit = page.limit,
 		.cursor = page.cursor,
@@ -64,11 +43,11 @@ enum rc admin_jobs_get(struct route_context *cx, struct err *e)
 	enum rc rc = admin_scope(cx, tenant, e);
 
 	if (rc == RC_OK)
-		rc = read_state(query, state, e);
+		rc = query_choice(query, "status", states, &filter.state, e);
 	if (rc == RC_OK)
 		rc = query_bool(query, "stuck", &filter.stuck, e);
 	if (rc == RC_OK)
-		rc = optional_text(query, "q", text, sizeof text, e);
+		rc = query_text(query, "q", MAX_TEXT, text, e);
 	if (rc == RC_OK)
 		rc = page_from_query(query, true, &page, e);
 	if (rc == RC_OK)

@@ -6,8 +6,6 @@
 
 #include "http/route.h"
 
-#define JOB_STATE_SIZE 16
-
 bool job_state_valid(const char *state);
 
 /* RC_NOT_FOUND "job_not_found": the path's id is none. */

@@ -6,8 +6,9 @@ import time
 import unittest
 import uuid
 
-from failures import accept
+from failures import accept, transaction
 from harness import PILOT, StackCase, fresh_tenant, wait_for
+from ledger import Ledger
 
 SUMMARY = {"id", "tenant_id", "status", "stuck", "smoke", "created_at", "run_at", "started_at", "finished_at",
            "attempts", "retries", "lost_leases", "worker_id", "error", "filename", "bytes", "media_type", "trace_id",
@@ -182,7 +183,7 @@ class Lists(JobsCase):
         for query, code in (({"status": "DONE"}, "invalid_query"), ({"status": "queued"}, "invalid_query"),
                             ({"stuck": "maybe"}, "invalid_query"), ({"limit": "0"}, "invalid_query"),
                             ({"limit": "201"}, "invalid_query"), ({"cursor": "x"}, "invalid_cursor"),
-                            ({"q": "x" * 201}, "invalid_query"), ({"tenant_id": "No"}, "invalid_tenant_id")):
+                            ({"q": "ğ" * 201}, "invalid_query"), ({"tenant_id": "No"}, "invalid_tenant_id")):
             with self.subTest(query=query):
                 self.assert_problem(self.stack.admin("GET", "/admin/jobs", query=query), 400, code)
         for path in ("/1", f"/{uuid.uuid4()}"):
@@ -500,6 +501,24 @@ class Bulk(JobsCase):
                 answer = self.bulk("cancel", {"ids": jobs})
         self.assertEqual(([jobs[1]], [{"id": jobs[0], "code": "job_busy"}]), (answer["done"], answer["refused"]))
         self.assertEqual("SUCCEEDED", self.stack.ended_job(jobs[0])["status"])
+
+    def test_two_who_retry_many_do_not_wait_for_each_other(self):
+        """Each holds the counter that the other wants next, unless one is first from its first job on."""
+        ledger = Ledger(self.stack, self.tenant)
+        self.addCleanup(ledger.erase)
+        ledger.jobs(2, "2026-01-17T00:00:00Z", state="FAILED").jobs(2, "2026-01-17T00:00:00Z", state="CANCELLED").write()
+        self.stack.sql(f"update jobs set finished_at = now(), run_at = now() + interval '1 day' where tenant_id = '{self.tenant}'")
+        failed, cancelled = ([row[0] for row in self.stack.sql(
+            f"select id from jobs where tenant_id = '{self.tenant}' and state = '{state}'")] for state in ("FAILED", "CANCELLED"))
+        retry = "select change_many_jobs('retry', null, '{{{}}}', null, 'test')".format
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            with transaction(self.stack) as one:
+                one(retry(failed[0]))
+                other = pool.submit(self.stack.sql, f"begin; {retry(cancelled[0])}; {retry(failed[1])}; commit")
+                wait_for(lambda: self.stack.value("select count(*) from pg_locks where not granted"), what="the other to wait")
+                one(retry(cancelled[1]))
+            other.result()
+        self.assertEqual(4, self.stack.value(f"select count(*) from jobs where tenant_id = '{self.tenant}' and state = 'QUEUED'"))
 
     def row_locked(self, job_id):
         return not self.stack.sql(f"select id from jobs where id = '{job_id}' for update skip locked")
