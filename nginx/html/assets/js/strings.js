@@ -25,7 +25,7 @@ export default {
     'page.job': 'Job',
     'page.pilot': 'Pilot',
     'page.upload': 'Upload',
-    'page.smoke': 'Smoke test',
+    'page.smoke': 'Smoke run',
     'page.run-summary': 'Run summaries',
     'page.audit-log': 'Audit log',
     'page.config': 'Configuration',
