@@ -5,10 +5,6 @@
 -- and looks at nothing after it.  All of them as the owner: they count over all tenants, and tell
 -- nothing else about them.
 
--- Tenants are walled off, and these two see all of them.
-alter table latency_baselines enable row level security;
-create policy everything on latency_baselines to mizan_admin, mizan_watchdog using (true);
-
 create function microseconds(p_at timestamptz) returns bigint language sql immutable strict parallel safe as $$
 	select (extract(epoch from p_at) * 1000000)::bigint
 $$;
