@@ -14,6 +14,8 @@ import pathlib
 import re
 import shlex
 import shutil
+import signal
+import subprocess
 import tempfile
 
 from harness import ROOT, TEST_DIR, environment, run
@@ -100,6 +102,16 @@ class Root:
         done = run([str(ROOT / "scripts" / script), *arguments, *self.arguments()], cwd=ROOT,
                    env=environment({}) | variables)
         return done.returncode, done.stdout
+
+    def killed_deploy(self, build, seconds, *arguments):
+        """scripts/deploy, killed after so long, what it had started included."""
+        with subprocess.Popen([str(ROOT / "scripts" / "deploy"), str(build), *arguments, *self.arguments()], cwd=ROOT,
+                              env=environment({}), start_new_session=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as deploy:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                deploy.wait(seconds)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(deploy.pid, signal.SIGKILL)
 
     def current(self):
         return self.link("current")

@@ -87,7 +87,7 @@ class Releases(unittest.TestCase):
             cls.one, cls.two, cls.bad = one.result(), two.result(), bad.result()
         cls.root = releases.Root(cls.stack)
         cls.addClassCleanup(shutil.rmtree, cls.root.dir, ignore_errors=True)
-        cls.done(cls.root.deploy(cls.one, "--no-check"))
+        cls.done(cls.root.deploy(cls.one))
 
     @staticmethod
     def done(result):
@@ -102,6 +102,9 @@ class Releases(unittest.TestCase):
         if self.root.current() != "git-one":
             self.done(self.root.deploy(self.one, "--no-check"))
         self.scratch = self.enterContext(releases.scratch())
+
+    def tearDown(self):
+        self.assertFalse([name for name in self.root.installed() if name.startswith(".")])
 
     def serving(self):
         return self.stack.ready().json["build_id"]
@@ -147,28 +150,21 @@ class Releases(unittest.TestCase):
         return self.stack.sql("select action, object, detail->>'from', detail->>'outcome' from audit_log where action like 'release.%'")
 
     def test_build_that_does_not_work_goes_back(self):
-        status, said = self.root.deploy(self.bad, "--no-check", "--wait", "2")
+        status, said = self.root.deploy(self.bad, "--wait", "2")
         self.assertEqual(1, status, said)
-        self.assertIn("not ready", said)
+        self.assertIn("does not do its work", said)
         self.assertEqual(("git-one", "git:one"), (self.root.current(), self.serving()))
         self.assertIn("git-bad", self.root.installed())
         self.assertEqual(200, self.stack.ready().status)
         self.assertEqual(["deploy git-one git-bad failed", "rollback git-bad git-one ok"], self.root.history()[-2:])
 
-    def test_dry_run(self):
-        before = self.state()
-        said = self.done(self.root.deploy(self.two, "--dry-run"))
-        self.assertIn("from git:one to git:two", said)
-        self.assertEqual(before, self.state())
+    @unittest.skipUnless(TORTURE, "make torture does")
+    def test_rollback_to_and_leave(self):
         self.done(self.root.deploy(self.two, "--no-check"))
         before = self.state()
         self.assertIn("from git:two to git:one", self.done(self.root.rollback("--dry-run")))
-        self.assertEqual(before, self.state())
-
-    def test_rollback_to_and_leave(self):
-        self.done(self.root.deploy(self.two, "--no-check"))
         self.assertIn("nothing to do", self.done(self.root.rollback("--leave", "git:one")))
-        self.assertEqual("git-two", self.root.current())
+        self.assertEqual(before, self.state())
         self.done(self.root.rollback("--leave", "git:two"))
         self.assertEqual("git-one", self.root.current())
         status, said = self.root.rollback("--to", "git:three")
@@ -177,7 +173,25 @@ class Releases(unittest.TestCase):
         self.done(self.root.rollback("--to", "git:two"))
         self.assertEqual(("git-two", "git-one"), (self.root.current(), self.root.previous()))
 
+    @unittest.skipUnless(TORTURE, "make torture does")
+    def test_a_killed_deploy(self):
+        """At any moment: the same command again finishes it, and nothing half is ever to be seen."""
+        for seconds in (0.3, 0.6, 0.9, 1.2, 1.5, 2, 2.5, 3, 4, 5):
+            with self.subTest(killed_after=seconds):
+                self.root.killed_deploy(self.two, seconds, "--no-check")
+                self.assertIn(self.root.current(), ("git-one", "git-two"))
+                self.assertEqual(200, self.stack.ready().status)
+                self.done(self.root.deploy(self.two, "--no-check", "--keep", "0"))
+                self.assertEqual(["git-one", "git-two"], self.root.installed())
+                self.assertEqual("git:two", self.serving())
+                self.done(self.root.rollback())
+                shutil.rmtree(self.root.dir / "releases" / "git-two")
+
     def test_refused(self):
+        with self.subTest("a dry run is none, and changes nothing"):
+            before = self.state()
+            self.assertIn("from git:one to git:two", self.done(self.root.deploy(self.two, "--dry-run")))
+            self.assertEqual(before, self.state())
         with self.subTest("cut"):
             cut = self.scratch / "cut.tar.gz"
             cut.write_bytes(self.two.read_bytes()[:-1000])
@@ -196,22 +210,11 @@ class Releases(unittest.TestCase):
         with self.subTest("another build of that id"):
             self.assert_refused("another build of the same id", with_file(folder, "docs/new.md", "", "git:one"))
         with self.subTest("a migration that the old build could not bear"):
-            with_file(folder, "sql/9000_less.sql", "alter table jobs drop column state;\n", "git:two")
+            with_file(folder, "sql/9000_less.sql", "alter table jobs drop column state;\n", "git:less")
             self.assert_refused("sql/9000_less.sql:1", folder)
         with self.subTest("its settings"):
             with_file(folder, "sql/9000_less.sql", "-- nothing\n", "git:elsewhere")
             self.assert_refused("BUILD_ID", folder)
-
-    def test_a_killed_deploy_leaves_nothing_half(self):
-        half = self.root.dir / "releases" / ".new-killed"
-        half.mkdir()
-        self.done(self.root.deploy(self.two, "--no-check", "--keep", "0"))
-        self.assertEqual(["git-one", "git-two"], self.root.installed())
-        with self.subTest("killed between switch and restart"):
-            (self.root.dir / "current").unlink()
-            (self.root.dir / "current").symlink_to("releases/git-one")
-            self.done(self.root.deploy(self.one, "--no-check"))
-            self.assertEqual("git:one", self.serving())
 
 
 if __name__ == "__main__":
