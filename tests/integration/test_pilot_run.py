@@ -20,6 +20,9 @@ NAMES = ("plain.pdf", "two words.pdf", "it's.pdf", 'say "hi".pdf', "new\nline.pd
          "semi;type=text.pdf", "comma,a.pdf", "$(reboot).pdf", "`id`.pdf", "tab\there.pdf", "Fatura İŞÇĞÜ.PDF", "%00%0a.pdf",
          "*.pdf", "[a].Pdf", "bell\x07.pdf", "@file.pdf", "a=b&c.pdf", " lead.pdf", "trail .pdf", "{x,y}.pdf", "~.pdf", "#.pdf")
 
+# As the server keeps them: without folders, and what a terminal or a page would mind.
+STORED = {re.sub(r"[\n\t\x07]", "_", name).rpartition("\\")[2].strip().replace("%0a", "") for name in NAMES}
+
 
 def interruptible():
     """In a child: ^C is not ignored, whoever started the tests in the background."""
@@ -92,6 +95,8 @@ class Whole(RunCase):
         expected["outcomes"] = {"exact": 37, "minor": 1, "rounding": 3, "mismatch": 5, "failed": 1}
         self.assertEqual(expected, {k: table[k] for k in expected}, said)
         self.assertEqual(47, self.jobs())
+        stored = {name for name, in self.stack.sql(f"select filename from documents where tenant_id = '{self.tenant}'")}
+        self.assertEqual(STORED, stored - {f"{n}.pdf" for n in range(22)} - {"electricity-exact.pdf"})
         self.assertEqual(table["p95_pipeline_total_ms"], self.stack.value(
             "select percentile_disc(0.95) within group (order by pipeline_total_ms) from invoices"
             f" where tenant_id = '{self.tenant}' and outcome is not null"))
