@@ -1,18 +1,18 @@
 #include "stop_signal.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t came;
+static atomic_bool came; /* lock-free: a handler may write it, and any thread read it */
 static unsigned grace_s; /* set before there is a handler to read it */
 
 static void on_signal(int sig)
 {
 	(void)sig;
-	if (!came)
+	if (!atomic_exchange(&came, true))
 		(void)alarm(grace_s);
-	came = 1;
 }
 
 void stop_signal_catch(unsigned seconds)

@@ -47,7 +47,19 @@ struct watchdog {
 	size_t probes_n;
 
 	pid_t rollback_pid; /* watch_rollback.c: the runner that it started, 0: none */
+
+	struct deliverer *deliverer; /* watch_deliver.c */
 };
+
+/*
+ * watch_deliver.c: alerts on their way to people, in a thread of its own until the process is asked
+ * to stop (stop_signal.h).  cfg outlives it.  To be started when nothing else is about to use
+ * libcurl for the first time.
+ */
+struct deliverer;
+enum rc watch_deliver_start(
+    const struct config *cfg, struct deliverer **ret, struct err *e) MUST_CHECK;
+void watch_deliver_stop(struct deliverer *d); /* waits for its end; NULL is fine */
 
 /* Do what there is to do; milliseconds until there may be more, 0: there is. */
 typedef int64_t watch_fn(struct watchdog *w);

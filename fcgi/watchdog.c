@@ -50,12 +50,14 @@ static void stop(struct watchdog *w)
 	while (w->log != NULL && watch_log(w) == 0 && clock_ms() < deadline)
 		;
 	watch_rules_stop(w);
+	watch_deliver_stop(w->deliverer);
 	log_info("stop", "stopped");
 }
 
 static enum rc set_up(struct watchdog *w, struct err *e)
 {
 	const struct config *cfg = &w->app.cfg;
+	enum rc rc;
 
 	if (gethostname(w->host, sizeof w->host - 1) != 0)
 		(void)snprintf(w->host, sizeof w->host, "unknown");
@@ -72,7 +74,8 @@ static enum rc set_up(struct watchdog *w, struct err *e)
 		return err_no_memory(e);
 	if (cfg->ready_url == NULL)
 		log_warn("start.watchdog", "READY_URL is not set: readiness is not watched");
-	return web_new(&w->web, e);
+	rc = web_new(&w->web, e);
+	return rc == RC_OK ? watch_deliver_start(cfg, &w->deliverer, e) : rc;
 }
 
 static void run(struct watchdog *w)

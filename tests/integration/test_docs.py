@@ -12,7 +12,9 @@ CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 README = (ROOT / "README.md").read_text()
 # Codes that a caller above renames, that only the worker sees, or that end a start: none reaches a client.
 NEVER_ANSWERED = {"limited", "lease_lost", "no_socket",
-                  "no_rollback", "not_started", "log_moved", "log_missing", "log_unreadable", "invalid_line"}  # the watchdog's
+                  "no_rollback", "not_started", "log_moved", "log_missing", "log_unreadable", "invalid_line",  # the watchdog's
+                  "not_leading", "no_thread", "invalid_snapshot", "web_request", "web_timed_out", "web_not_connected",
+                  "web_not_trusted", "web_cut", "web_too_large", "web_given_up"}
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```\n", re.M | re.S)
 # What differs from run to run, and what stands for it.
 VOLATILE = (
@@ -104,7 +106,8 @@ class Tables(unittest.TestCase):
     def test_every_event(self):
         text = "".join(p.read_text() for p in sorted((ROOT / "fcgi").glob("*.c")))
         events = set(re.findall(r'log_(?:info|warn|error)\(\s*"([a-z.]+)"', text))
-        events |= set(re.findall(r'(?:log_event|work_log)\([^;]*?"([a-z]+\.[a-z]+|stop|database)"', text))
+        events |= set(re.findall(r'(?:log_event|work_log|log_silence)\([^;]*?"([a-z]+\.[a-z_]+|stop|database)"', text))
+        events |= set(re.findall(r'LOG_\w+_LEVEL,\s*"([a-z]+\.[a-z_]+)"', text))
         events |= {"ready.no", "upload.accepted", "upload.duplicate", "job.failed", "job.retried", "access", "supervisor"}
         self.assertGreater(len(events), 25)
         self.assertEqual(events, table_names(OPERATIONS, "### Events"))

@@ -52,6 +52,13 @@ static const struct server_act {
 	{ "cut_headers", "HTTP/1.1 429 Too Many Requests\r\nRetry-Af", true },
 	{ "empty", "", true },
 	{ "garbage", "220 mail.example.com ESMTP \x01\r\n", true },
+	{ "slack", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", false },
+	{ "accepted", "HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}", false },
+	{ "gone", "HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\nno_service", false },
+	{ "bad_event", "HTTP/1.1 400 Bad Request\r\nContent-Length: 13\r\n\r\ninvalid event",
+	    false },
+	{ "echo", "HTTP/1.1 403 Forbidden\r\nContent-Length: 19\r\n\r\nno such T0SECRET012",
+	    false },
 	{ "close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}", true },
 };
 
