@@ -6,6 +6,11 @@
 enum { THREADS = 32, MAX_METRICS = 1 << 20 };
 
 static const struct route routes[] = {
+	{ "GET", "/admin/alerts", NEED_ADMIN, admin_alerts_get },
+	{ "POST", "/admin/alerts/silences", NEED_ADMIN | NEED_CHANGE, admin_silences_post },
+	{ "POST", "/admin/alerts/silences/{id}/end", NEED_ADMIN | NEED_CHANGE,
+	    admin_silence_end_post },
+	{ "GET", "/admin/alerts/{id}", NEED_ADMIN, admin_alert_get },
 	{ "GET", "/admin/audit-log", NEED_ADMIN, admin_audit_log_get },
 	{ "GET", "/admin/config", NEED_ADMIN, admin_config_get },
 	{ "GET", "/admin/config/keys", NEED_ADMIN, admin_config_keys_get },

@@ -18,6 +18,10 @@ struct admin {
 	struct metrics_text metrics;
 };
 
+route_fn admin_alerts_get; /* admin_alerts.c */
+route_fn admin_alert_get;
+route_fn admin_silences_post;
+route_fn admin_silence_end_post;
 route_fn admin_audit_log_get; /* admin_audit_log.c */
 route_fn admin_config_get;    /* admin_config.c */
 route_fn admin_config_keys_get;

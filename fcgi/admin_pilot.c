@@ -7,6 +7,7 @@
 
 #include "admin.h"
 #include "admin_body.h"
+#include "admin_scope.h"
 #include "core/log.h"
 #include "store/pilot.h"
 
@@ -52,22 +53,12 @@ static void respond(
 	json_write_object_end(&w);
 }
 
-static enum rc may_touch(const struct route_context *cx, struct err *e)
-{
-	const struct app *app = cx->app;
-
-	if (principal_may(&cx->principal, app->cfg.pilot_tenant_id))
-		return RC_OK;
-	return err_set(
-	    e, RC_INVALID, "wrong_tenant", "the key is of another tenant than the pilot");
-}
-
 enum rc admin_pilot_get(struct route_context *cx, struct err *e)
 {
 	struct app *app = cx->app;
 	struct pilot_state state;
 	struct pg *pg;
-	enum rc rc = may_touch(cx, e);
+	enum rc rc = admin_pilot_scope(cx, e);
 
 	if (rc == RC_OK)
 		rc = pool_get(app->pool, &pg, e);
@@ -140,7 +131,7 @@ enum rc admin_pilot_put(struct route_context *cx, struct err *e)
 	struct json_object *body = NULL;
 	const char *reason = "";
 	bool enabled = false;
-	enum rc rc = may_touch(cx, e);
+	enum rc rc = admin_pilot_scope(cx, e);
 
 	if (rc == RC_OK)
 		rc = admin_body(cx->rq, MAX_BODY, "invalid_pilot_switch",

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "app.h"
 #include "core/uuid.h"
 #include "http/query.h"
 #include "http/tenant.h"
@@ -34,6 +35,16 @@ enum rc admin_tenant(struct route_context *cx, char tenant[TENANT_ID_SIZE], stru
 	if (rc == RC_OK && tenant[0] == '\0')
 		memcpy(tenant, TENANT_DEFAULT, sizeof TENANT_DEFAULT);
 	return rc;
+}
+
+enum rc admin_pilot_scope(const struct route_context *cx, struct err *e)
+{
+	const struct app *app = cx->app;
+
+	if (principal_may(&cx->principal, app->cfg.pilot_tenant_id))
+		return RC_OK;
+	return err_set(
+	    e, RC_INVALID, "wrong_tenant", "the key is of another tenant than the pilot");
 }
 
 enum rc admin_id(struct route_context *cx, const char *code, struct err *e)

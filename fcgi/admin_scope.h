@@ -20,6 +20,12 @@ enum rc admin_scope(
 enum rc admin_tenant(
     struct route_context *cx, char tenant[TENANT_ID_SIZE], struct err *e) MUST_CHECK;
 
+/*
+ * For what is the pilot's or the whole installation's.  RC_INVALID "wrong_tenant": the principal is
+ * bound to another tenant than the pilot.
+ */
+enum rc admin_pilot_scope(const struct route_context *cx, struct err *e) MUST_CHECK;
+
 /* {id} must be a UUID; RC_NOT_FOUND with this code: what is called otherwise does not exist. */
 enum rc admin_id(struct route_context *cx, const char *code, struct err *e) MUST_CHECK;
 

@@ -18,6 +18,8 @@ static const struct family {
 	const char *const *les;       /* of a histogram */
 	size_t n_les;
 } families[] = {
+	{ "alerts_firing", "mizan_alerts_firing", "gauge", "1 while the watchdog's rule fires",
+	    "rule", NULL, NULL, 0 },
 	{ "http_request_duration_seconds", "mizan_http_request_duration_seconds", "histogram",
 	    "Time of nginx's answers, from its access log", "route", NULL, request_les, 13 },
 	{ "http_requests", "mizan_http_requests_total", "counter",
@@ -43,6 +45,8 @@ static const struct family {
 	    "Calls to the provider that were answered", "outcome", NULL, NULL, 0 },
 	{ "queue_oldest_due_seconds", "mizan_queue_oldest_due_seconds", "gauge",
 	    "How long the job that is due longest has waited", NULL, NULL, NULL, 0 },
+	{ "watchdog_seen_seconds", "mizan_watchdog_seen_seconds", "gauge",
+	    "Since the leading watchdog was at work", NULL, NULL, NULL, 0 },
 };
 
 static const struct family *family_of(const char *sample)

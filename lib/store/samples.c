@@ -1,6 +1,9 @@
 #include "store/samples.h"
 
-static const char sql_samples[] = "select name, label, sublabel, value from metric_samples($1)";
+static const char sql_samples[] = "select name, label, sublabel, value from metric_samples($1)"
+				  " union all"
+				  " select name, label, sublabel, value from alert_samples()"
+				  " order by name, label, sublabel";
 static const char sql_sum_up[] = "select metrics_sum_up()";
 
 enum rc samples_load(struct pg *pg, const char *pilot_tenant, struct samples *ret, struct err *e)

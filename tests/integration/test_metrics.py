@@ -87,7 +87,7 @@ class Document(MetricsCase):
             "mizan_provider_available", "mizan_login_failures_total", "mizan_pilot_enabled", "mizan_pilot_invoices_used",
             "mizan_pilot_invoices_limit", "mizan_pilot_incidents_used", "mizan_pilot_incidents_limit",
             "mizan_pipeline_duration_seconds_bucket", "mizan_http_requests_total",
-            "mizan_http_request_duration_seconds_count"}, names)
+            "mizan_http_request_duration_seconds_count", "mizan_alerts_firing"}, names)
         self.assertTrue(all(name.startswith("mizan_") for name in names))
 
     def test_build(self):

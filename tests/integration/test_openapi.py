@@ -177,6 +177,16 @@ class Examples(StackCase):
                        f" run_at = now() + interval '1 hour' where id = '{done['job_id']}'")
         return {"id": done["job_id"]}
 
+    def alert(self):
+        return {"id": self.stack.value(
+            "insert into alerts (rule, state, owner, decision, carried_out, inputs, build_id, pending_at, resolved_at, resolved_reason)"
+            " values ('s1_spike', 'resolved', 'on_call', 'INVESTIGATE', 'advised', '{}', 'git:abc1234', now(), now(), 'clear')"
+            " returning id")}
+
+    def silence(self):
+        return {"id": self.stack.value("insert into alert_silences (rule, reason, operator, ends_at)"
+                                       " values ('s1_spike', 'an example', 'ayse', now() + interval '1 minute') returning id")}
+
     def form(self):
         document = self.stack.unique_pdf()
         return dict(zip(("form", "kind"), multipart(document.content, document.filename)))
@@ -191,6 +201,8 @@ class Examples(StackCase):
             "cancelJobs": lambda: {"body": {"ids": [self.job("QUEUED")["id"]]} if "ids" in body else body},
             "retryJob": lambda: self.job("FAILED"),
             "retryJobs": lambda: {"body": {"ids": [self.job("FAILED")["id"]]} if "ids" in body else body},
+            "getAlert": self.alert,
+            "endSilence": self.silence,
             "logIn": lambda: {"body": {"key": self.stack.admin_key}},
             "uploadInvoice": self.form,
             "uploadAsOperator": self.form,
