@@ -221,8 +221,8 @@ grant execute on function expire_content(timestamptz, integer) to mizan_watchdog
 create function tenant_tables() returns table (place integer, name text, fate text) language sql immutable as $$
 	values (1, 'idempotency_keys', 'purged'), (2, 'provider_calls', 'purged'), (3, 'invoices', 'purged'),
 	       (4, 'incident_feedback', 'purged'), (5, 'incidents', 'purged'), (6, 'jobs', 'purged'), (7, 'documents', 'purged'),
-	       (8, 'latency_baselines', 'purged'), (9, 'front_door_minutes', 'report'), (10, 'run_summaries', 'report'),
-	       (11, 'audit_log', 'kept'), (12, 'api_keys', 'kept')
+	       (8, 'latency_baselines', 'purged'), (9, 'daily_figures', 'purged'), -- after the invoices: they mark it
+	       (10, 'front_door_minutes', 'report'), (11, 'run_summaries', 'report'), (12, 'audit_log', 'kept'), (13, 'api_keys', 'kept')
 $$;
 comment on function tenant_tables() is
     'Every table with rows of tenants, in the order in which a purge may empty them, and what becomes of them: purged; report: of the pilot''s report, purged on request; kept';

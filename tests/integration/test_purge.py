@@ -14,7 +14,7 @@ from ledger import Ledger
 DATABASE = None
 OTHER = "acme"
 PURGED = ("idempotency_keys", "provider_calls", "invoices", "incident_feedback", "incidents", "jobs", "documents",
-          "latency_baselines")
+          "latency_baselines", "daily_figures")
 REPORT = ("front_door_minutes", "run_summaries")
 KEPT = ("audit_log", "api_keys")
 
