@@ -7,9 +7,10 @@
 #   ROOT/history        a line for each change: when, who, what, from, to
 
 here=${here:?}
-releases_root=${MIZAN_ROOT:-/opt/mizan}
+if [[ $here =~ ^(.*)/releases/[^/]+/scripts$ ]]; then releases_root=${BASH_REMATCH[1]}; else releases_root=/opt/mizan; fi
+releases_root=${MIZAN_ROOT:-$releases_root}
 manager=systemd
-etc=${MIZAN_ETC:-/etc/mizan}
+etc=${sysconfdir:-/etc}/mizan
 units=(mizan-admin mizan-health mizan-full-process 'mizan-worker@*' mizan-watchdog) # it, who may have asked, last
 release_programs=(full_process.fcgi health.fcgi admin.fcgi worker watchdog)
 

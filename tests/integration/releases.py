@@ -9,6 +9,7 @@
 A release is the programs under test, linked once more with another lib/core/build_id.o.
 """
 import contextlib
+import functools
 import os
 import pathlib
 import re
@@ -25,6 +26,11 @@ PROGRAMS = ("full_process.fcgi", "health.fcgi", "admin.fcgi", "worker", "watchdo
 BAD = (False, "5xx", "not_ready")
 
 
+def name_of(build_id):
+    return build_id.replace(":", "-")
+
+
+@functools.cache
 def make(*variables):
     """Values of the Makefile's variables, for the build that the programs under test are of."""
     folder = built().parent
@@ -42,8 +48,9 @@ def command(*words):
     return done.stdout
 
 
+@functools.cache
 def make_release(build_id, bad=False, to=None):
-    """The tarball of a release git:NAME.
+    """The tarball of a release git:NAME, in TEST_DIR/tarballs or the folder `to`; made once.
 
     bad: "5xx" (or True) answers uploads with 500, and is fine otherwise; "not_ready" wants a schema
     that is not there yet.
@@ -89,7 +96,9 @@ class Root:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def arguments(self):
-        return ["--root", str(self.dir), "--manager", f"stack:{self.stack.dir}"]
+        """stack None: what systemd keeps running."""
+        manager = f"stack:{self.stack.dir}" if self.stack else "systemd"
+        return ["--root", str(self.dir), "--manager", manager]
 
     def deploy(self, build, *arguments, **variables):
         """scripts/deploy: (exit status, output)."""
@@ -112,6 +121,15 @@ class Root:
                 deploy.wait(seconds)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(deploy.pid, signal.SIGKILL)
+
+    def place(self, tarball):
+        """The release as if it had been deployed once."""
+        place = self.dir / "releases" / tarball.name.removeprefix("mizan-").removesuffix(".tar.gz")
+        place.mkdir()
+        command("tar", "xzf", tarball, "--force-local", "-C", place, "--strip-components=1")
+
+    def link_to(self, link, name):
+        (self.dir / link).symlink_to(f"releases/{name}")
 
     def current(self):
         return self.link("current")

@@ -2,6 +2,7 @@
 import collections
 import concurrent.futures
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import threading
 import unittest
 
 import releases
-from harness import Stack, TORTURE, fresh_tenant, wait_for
+from harness import Stack, StackCase, TORTURE, fresh_tenant, wait_for
 
 CLIENTS = 8
 ROUNDS = 10 if TORTURE else 1
@@ -215,6 +216,100 @@ class Releases(unittest.TestCase):
         with self.subTest("its settings"):
             with_file(folder, "sql/9000_less.sql", "-- nothing\n", "git:elsewhere")
             self.assert_refused("BUILD_ID", folder)
+
+
+class Systemd(StackCase):
+    """With stand-ins for systemctl and nginx, which write down how they were called."""
+
+    def setUp(self):
+        super().setUp()
+        self.scratch = self.enterContext(releases.scratch())
+        self.running = self.stack.ready().json["build_id"]
+        tools = self.scratch / "tools"
+        tools.mkdir()
+        self.calls = self.scratch / "calls"
+        for name, act in (("systemctl", '[ "$1" != cat ] || cat "$unitdir/$2"'), ("nginx", "")):
+            (tools / name).write_text(f'#!/bin/sh\necho {name} "$@" >>{self.calls}\n{act}\n')
+            (tools / name).chmod(0o755)
+        etc = self.scratch / "etc"
+        self.variables = {
+            "PATH": f"{tools}:{os.environ['PATH']}", "sysconfdir": str(etc), "unitdir": str(self.scratch / "units"),
+            "bindir": str(self.scratch / "bin"), "MIZAN_URL": self.stack.url, "MIZAN_CACERT": self.stack.env["MIZAN_CACERT"],
+            "MIZAN_ROOT": str(self.scratch / "root")}
+        self.root = releases.Root(None, self.scratch / "root")
+        self.this = releases.make_release(self.running)
+        self.other = releases.make_release("git:two")
+        unpacked(self.this, self.scratch / "unpacked")
+        (etc / "mizan").mkdir(parents=True)
+        (etc / "mizan" / "mizan.env").write_text(
+            f'ENV=development\n# not this\nAPI_KEY="{self.stack.api_key}"\nADMIN_API_KEY={self.stack.admin_key}\n')
+        for name in ("full_process", "health", "admin", "worker", "watchdog"):
+            (etc / "mizan" / f"{name}.env").write_text("DATABASE_URL=postgresql://nowhere/mizan\n")
+        (etc / "mizan" / "migrate.env").write_text(f"DATABASE_OWNER_URL={self.stack.env['DATABASE_OWNER_URL']}\n")
+
+    def install(self):
+        done = releases.run([str(next((self.scratch / "unpacked").iterdir()) / "scripts" / "install"), "--release",
+                             str(self.root.dir)], env=self.variables)
+        self.assertEqual(0, done.returncode, done.stdout)
+
+    def deploy(self, build, *arguments):
+        self.calls.write_text("")
+        return self.root.deploy(build, "--no-check", *arguments, **self.variables)
+
+    def called(self):
+        return self.calls.read_text().splitlines()
+
+    def test_deploy(self):
+        status, said = self.deploy(self.this)
+        self.assertEqual(1, status)
+        self.assertIn("scripts/install --release", said)  # the units do not run releases yet
+        self.install()
+        status, said = self.deploy(self.this)
+        self.assertEqual(0, status, said)
+        restart = "systemctl restart mizan-admin mizan-health mizan-full-process mizan-worker@* mizan-watchdog"
+        expected = ["systemctl cat mizan-health.service", "systemctl daemon-reload", "nginx -t -q", "systemctl reload nginx", restart]
+        self.assertEqual(expected, self.called())
+        units = self.scratch / "units"
+        self.assertIn(f"ExecStart={self.root.dir}/current/bin/worker\n", (units / "mizan-worker@.service").read_text())
+        self.assertIn(f"{self.root.dir}/current/scripts/answer_rollback ", (units / "mizan-rollback.service").read_text())
+        self.assertIn(f"{self.root.dir}/current/nginx/html/", (self.scratch / "etc/mizan/nginx/mizan.conf").read_text())
+        with self.subTest("a build that does not come up: all of it back"):
+            status, said = self.deploy(self.other, "--wait", "0")
+            self.assertEqual(1, status, said)
+            self.assertIn(f"build {self.running} runs again", said)
+            self.assertEqual(expected + expected[1:], self.called())
+            self.assertEqual(releases.name_of(self.running), self.root.current())
+        with self.subTest("settings that hide its build"):
+            with (self.scratch / "etc/mizan/mizan.env").open("a") as env:
+                env.write("BUILD_ID=mine\n")
+            status, said = self.deploy(self.other)
+            self.assertEqual((1, expected[:1]), (status, self.called()), said)
+            self.assertIn("BUILD_ID", said)
+
+    def test_a_rollback_is_asked_for(self):
+        """By the watchdog's command, through the file that a path unit waits for."""
+        self.install()
+        for build in (self.other, self.this):
+            (self.root.dir / "releases").mkdir(parents=True, exist_ok=True)
+            self.root.place(build)
+        self.root.link_to("current", "git-two")
+        self.root.link_to("previous", releases.name_of(self.running))
+        asked, answered = self.scratch / "asked", self.scratch / "answered"
+        asked.mkdir()
+        answered.mkdir()
+        scripts = self.root.dir / "current" / "scripts"
+        with subprocess.Popen([scripts / "ask_rollback"], text=True, stdout=subprocess.PIPE,
+                              env=self.variables | {"STATE_DIRECTORY": str(asked), "ROLLBACK_ANSWERS": str(answered),
+                                                    "ROLLBACK_BUILD_ID": "git:two"}) as ask:
+            wait_for((asked / "rollback").exists, 10, "the file")
+            done = releases.run([str(scripts / "answer_rollback"), str(asked / "rollback")],
+                                env=self.variables | {"STATE_DIRECTORY": str(answered)})
+            said = ask.communicate(timeout=20)[0]
+        self.assertEqual((0, 0), (done.returncode, ask.returncode), done.stdout)
+        self.assertEqual(done.stdout, said)
+        self.assertIn(f"is build {self.running}", said)
+        self.assertFalse((asked / "rollback").exists())
+        self.assertIn("watchdog rollback git-two", (self.root.dir / "history").read_text())
 
 
 if __name__ == "__main__":
