@@ -11,17 +11,19 @@
 import { get, send } from './api.js';
 import { h, replace } from './dom.js';
 import { addStrings, language, setLanguage, t } from './i18n.js';
+import { repeat } from './live.js';
 import { loginForm } from './login.js';
 import { followLinks, here, navigate } from './router.js';
 import shellStrings from './strings.js';
 import { button, errorBox, link, loading, pageHeader } from './ui.js';
 
 const NAV = [
-  ['nav.watch', ['system-health', 'incidents', 'jobs']],
+  ['nav.watch', ['system-health', 'alerts', 'incidents', 'jobs']],
   ['nav.act', ['pilot', 'upload', 'smoke']],
   ['nav.look_up', ['run-summary', 'audit-log', 'config']],
 ];
-const PARENT = { incident: 'incidents', job: 'jobs' };
+const PARENT = { alert: 'alerts', incident: 'incidents', job: 'jobs' };
+const ALERTS_MS = 30_000;
 
 const app = document.getElementById('app');
 const announcer = h('div', { class: 'visually-hidden', 'aria-live': 'polite' });
@@ -30,6 +32,8 @@ let session = null;
 let leaving = new AbortController(); // of the page shown
 let shown = null; // its path
 let address = null; // with its query
+let firing = 0; // alerts
+let watching = new AbortController(); // of what asks for them
 
 function languageSwitch() {
   return h('div', { class: 'mz-language', role: 'group', 'aria-label': t('app.language') },
@@ -42,7 +46,32 @@ function navigation(current) {
   return NAV.map(([group, names]) => [
     h('h2', null, t(group)),
     h('ul', null, names.map((name) => h('li', null,
-      h('a', { href: `/admin/${name}`, 'aria-current': name === current ? 'page' : null }, t(`page.${name}`)))))]);
+      h('a', { href: `/admin/${name}`, 'aria-current': name === current ? 'page' : null },
+        t(`page.${name}`), name === 'alerts' && firingCount()))))]);
+}
+
+function firingCount() {
+  return h('span', { id: 'firing', class: 'mz-count', hidden: firing === 0, title: t('nav.firing', { n: firing }) },
+    h('span', { 'aria-hidden': 'true' }, ` ${firing}`), h('span', { class: 'visually-hidden' }, ` (${t('nav.firing', { n: firing })})`));
+}
+
+/* Beside the menu's entry, wherever the operator is; for whom the pilot's alerts are none of theirs, nothing. */
+async function watchAlerts() {
+  watching.abort();
+  watching = new AbortController();
+  const { signal } = watching;
+  firing = 0;
+  if (session.tenant_id !== null && session.tenant_id !== session.pilot_tenant_id) return;
+  const look = async () => {
+    try {
+      firing = (await get('/admin/alerts', { state: 'firing' }, { signal })).alerts.length;
+      document.getElementById('firing')?.replaceWith(firingCount());
+    } catch {
+      // the page says what is wrong
+    }
+  };
+  await look();
+  repeat(look, { everyMs: ALERTS_MS, signal });
 }
 
 function header() {
@@ -76,6 +105,7 @@ function drawShell(current) {
 function showLogin(message) {
   const former = session?.name;
   leave();
+  watching.abort();
   session = null;
   shown = null;
   document.title = t('login.title');
@@ -83,6 +113,7 @@ function showLogin(message) {
     // Pages remember what they did, which is no business of the next operator's.
     if (former && former !== answer.name) return location.reload();
     session = answer;
+    watchAlerts();
     showPage();
   } });
   replace(app, h('div', { class: 'mz-login-page' }, languageSwitch(), h('main', { id: 'main' }, form)));
@@ -191,6 +222,7 @@ async function openSession() {
     else replace(app, h('main', { class: 'mz-login-page' }, errorBox(error, openSession)));
     return;
   }
+  watchAlerts();
   showPage();
 }
 

@@ -1,6 +1,8 @@
 /* Which page an address is, and going there without loading the shell anew. */
 const PAGES = [
   [/^\/admin\/system-health$/, 'system-health'],
+  [/^\/admin\/alerts$/, 'alerts'],
+  [/^\/admin\/alerts\/([^/]+)$/, 'alert'],
   [/^\/admin\/incidents$/, 'incidents'],
   [/^\/admin\/incidents\/([^/]+)$/, 'incident'],
   [/^\/admin\/jobs$/, 'jobs'],

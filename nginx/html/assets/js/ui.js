@@ -145,7 +145,8 @@ export function tenantSelect({ session, value, all, onChange }) {
 }
 
 /*
- * Asks before something is done.  fields: [{name, label, required, maxlength, value, rows}] are texts to fill in.
+ * Asks before something is done.  fields: [{name, label, required, maxlength, value, rows}] are texts to fill in,
+ * with options: [[value, text], …] something to choose.
  * Resolves to null, or to {name: text} ({} without fields).  kind: of the button, as in button();
  * dismiss: what the other one says.
  */
@@ -157,7 +158,7 @@ export function confirmDialog({ title, text, action, kind = 'primary', fields = 
       h('h2', { id }, title), text && h('p', null, text),
       fields.map(({ name, label, value, ...attributes }) => [
         h('label', { class: 'form-label', for: `${id}-${name}` }, label),
-        h('textarea', { class: 'form-control', id: `${id}-${name}`, name, rows: 2, ...attributes }, value ?? '')]),
+        dialogControl({ id: `${id}-${name}`, name, value: value ?? '', ...attributes })]),
       h('div', { class: 'mz-dialog-buttons' },
         button(dismiss, () => dialog.close()),
         h('button', { type: 'submit', class: `btn btn-${kind}` }, action)));
@@ -172,6 +173,12 @@ export function confirmDialog({ title, text, action, kind = 'primary', fields = 
     document.body.append(dialog);
     dialog.showModal();
   });
+}
+
+function dialogControl({ options, value, ...attributes }) {
+  if (!options) return h('textarea', { class: 'form-control', rows: 2, ...attributes }, value);
+  return h('select', { class: 'form-select', ...attributes },
+    options.map(([each, text]) => h('option', { value: each, selected: each === value }, text)));
 }
 
 /* Says it, to screen readers too, for some seconds. */

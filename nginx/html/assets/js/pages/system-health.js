@@ -1,4 +1,5 @@
 /* Is the pilot healthy, and what is to be done next; below it the figures that say so. */
+import { firingAlerts, firingBanner } from '../alerts/banner.js';
 import { get, urlWith } from '../api.js';
 import { h, replace } from '../dom.js';
 import { errorText } from '../errors.js';
@@ -24,7 +25,7 @@ async function render(root, { path, query, session, signal, navigate }) {
     reference_date: query.reference_date,
   };
   const isPilot = asked.tenant_id === session.pilot_tenant_id;
-  const data = await load(asked, signal);
+  const data = await load(asked, session, signal);
   const top = h('div');
   const charts = trends(signal);
   const below = h('div');
@@ -48,7 +49,7 @@ async function render(root, { path, query, session, signal, navigate }) {
   draw(data);
   repeat(async () => {
     try {
-      draw(await load(asked, signal));
+      draw(await load(asked, session, signal));
     } catch (error) {
       if (!signal.aborted) replace(status, t('health.stale', { why: errorText(error) }));
     }
@@ -60,13 +61,14 @@ function preferredTenant(session) {
 }
 
 /* The figures have to be there; that nothing answers for readiness is itself a finding. */
-async function load(asked, signal) {
-  const [health, ready, openS1] = await Promise.all([
+async function load(asked, session, signal) {
+  const [health, ready, openS1, firing] = await Promise.all([
     get('/admin/system-health', asked, { signal }),
     get('/health/ready', null, { signal, accept: [503] }).catch(() => ({ status: 'unreachable' })),
     openIncidents(asked.tenant_id, signal).catch(() => null),
+    firingAlerts(session, signal),
   ]);
-  return { health, ready, openS1 };
+  return { health, ready, openS1, firing };
 }
 
 async function openIncidents(tenant, signal) {
@@ -75,9 +77,9 @@ async function openIncidents(tenant, signal) {
 }
 
 /* All but the times, which alone change at every look. */
-function fingerprint({ health, ready, openS1 }) {
+function fingerprint({ health, ready, openS1, firing }) {
   const latency = { ...ready.checks?.database, latency_ms: 0 };
-  return JSON.stringify([{ ...health, generated_at: '' }, { ...ready, timestamp: '', checks: { ...ready.checks, database: latency } }, openS1]);
+  return JSON.stringify([{ ...health, generated_at: '' }, { ...ready, timestamp: '', checks: { ...ready.checks, database: latency } }, openS1, firing]);
 }
 
 function filters(asked, query, session, onChange) {
@@ -91,8 +93,9 @@ function filters(asked, query, session, onChange) {
   });
 }
 
-function topCards({ health, ready, openS1, isPilot }) {
+function topCards({ health, ready, openS1, firing, isPilot }) {
   return [
+    firingBanner(firing),
     verdictCard(verdict({ health, ready, openS1, isPilot })),
     metricsCard(health.metrics),
     h('div', { class: 'mz-grid' }, readyCard(ready), loadCard(health)),
