@@ -95,10 +95,25 @@ class Pages(BrowserCase):
     """Each page: whole, as wide as its window, and sound to those who hear it."""
 
     def paths(self):
-        """Every page, an incident's and a job's among them."""
+        """Every page, an incident's, a job's and an alert's among them."""
         done = self.upload_done(self.stack.unique_pdf("mismatch-s1"))
         return [*(f"/admin/{name}" for name in PAGES),
-                f"/admin/incidents/{done['incident']['id']}", f"/admin/jobs/{done['job_id']}"]
+                f"/admin/incidents/{done['incident']['id']}", f"/admin/jobs/{done['job_id']}", f"/admin/alerts/{self.alert()}"]
+
+    def alert(self):
+        """One that fires, for as long as the test: with a decision and a message that is not delivered."""
+        self.addCleanup(self.stack.sql, "delete from alerts where rule = 'feedback_drop'")
+        return self.stack.value(
+            "delete from alerts where rule = 'feedback_drop';"
+            "with a as (insert into alerts (rule, state, owner, decision, carried_out, inputs, build_id, pending_at, fired_at)"
+            "   values ('feedback_drop', 'firing', 'product', 'INVESTIGATE', 'advised',"
+            """     '{"value": 0.04, "threshold": 0.1, "n": 25, "window_seconds": 604800, "resolved_with_feedback": 1, "resolved": 25}',"""
+            "     'git:abc1234', now(), now()) returning *),"
+            " d as (insert into decisions (alert_id, at, rule, decision, carried_out, inputs, build_id)"
+            "   select id, fired_at, rule, decision, carried_out, inputs, build_id from a),"
+            " m as (insert into alert_deliveries (alert_id, channel, event, snapshot, due_at, attempts, last_error)"
+            "   select id, 'slack_product', 'firing', '{}', now() + interval '1 hour', 3, 'HTTP 500' from a)"
+            " select id from a")
 
     def walk(self, check):
         """Through all pages, each looked at by check()."""

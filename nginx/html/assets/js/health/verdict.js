@@ -1,4 +1,5 @@
 /* Is it healthy, and what is to be done next: read from the figures, most pressing first. */
+import { ruleName } from '../alerts/words.js';
 import { urlWith } from '../api.js';
 import { known, t } from '../i18n.js';
 
@@ -6,11 +7,11 @@ const SEVERITY = ['alarm', 'warn'];
 
 /*
  * health: /admin/system-health; ready: /health/ready; openS1: {count, more}, or null where they
- * could not be asked for; isPilot: whether the figures are the pilot's.  → {kind: ok|warn|alarm, sentence, steps: [{kind, text, href}]}
+ * could not be asked for; firing: alerts; isPilot: whether the figures are the pilot's.  → {kind: ok|warn|alarm, sentence, steps: [{kind, text, href}]}
  */
-export function verdict({ health, ready, openS1, isPilot }) {
+export function verdict({ health, ready, openS1, firing, isPilot }) {
   const steps = [
-    ...pilotSteps(ready, isPilot), ...checkSteps(ready), ...queueSteps(health),
+    ...alertSteps(firing, isPilot), ...pilotSteps(ready, isPilot), ...checkSteps(ready), ...queueSteps(health),
     ...metricSteps(health, 'alarm'), ...incidentSteps(health, openS1),
     ...metricSteps(health, 'warn'), ...driftSteps(health),
   ].sort((a, b) => SEVERITY.indexOf(a.kind) - SEVERITY.indexOf(b.kind));
@@ -24,6 +25,12 @@ function sentence({ health, ready, kind, isPilot }) {
   const subject = isPilot ? t('health.the_pilot') : t('health.the_tenant', { tenant: health.tenant_id });
   const unjudged = kind === 'ok' && health.metrics.every((metric) => metric.state === 'insufficient_data');
   return t(unjudged ? 'health.is_unjudged' : `health.is_${kind}`, { subject });
+}
+
+/* What the watchdog watches is the pilot, and what carries it. */
+function alertSteps(firing, isPilot) {
+  if (!isPilot) return [];
+  return firing.map(({ id, rule }) => ({ kind: 'alarm', text: t('health.next_alert', { rule: ruleName(rule) }), href: `/admin/alerts/${id}` }));
 }
 
 function pilotSteps(ready, isPilot) {

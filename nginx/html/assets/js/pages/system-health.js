@@ -96,7 +96,7 @@ function filters(asked, query, session, onChange) {
 function topCards({ health, ready, openS1, firing, isPilot }) {
   return [
     firingBanner(firing),
-    verdictCard(verdict({ health, ready, openS1, isPilot })),
+    verdictCard(verdict({ health, ready, openS1, firing, isPilot })),
     metricsCard(health.metrics),
     h('div', { class: 'mz-grid' }, readyCard(ready), loadCard(health)),
   ];
