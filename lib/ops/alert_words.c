@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define ASK "curl -sS -H \"X-Admin-Key: $ADMIN_API_KEY\" \"$API_BASE_URL"
+#define ASK "curl -sS -H \"X-Admin-Key: $ADMIN_API_KEY\" \"$MIZAN_URL"
 
 enum { MAX_LISTED = 5 /* names of a list */, MAX_NAME = 32 /* bytes of one */ };
 
@@ -139,7 +139,7 @@ static const struct words {
 	measure_fn *measure;
 	const char *look; /* where an investigation begins; %s: the pilot's tenant */
 } all[] = {
-	{ "ready_503", measure_ready, "curl -sS \"$API_BASE_URL/health/ready\" | jq .checks" },
+	{ "ready_503", measure_ready, "curl -sS \"$MIZAN_URL/health/ready\" | jq .checks" },
 	{ "queue_stuck", measure_queue, ASK "/admin/jobs?stuck=true\" | jq ." },
 	{ "error_5xx", measure_5xx, ASK "/metrics\" | grep mizan_http_requests_total" },
 	{ "s1_spike", measure_s1, ASK "/admin/incidents?tenant_id=%s&severity=S1\" | jq ." },

@@ -81,7 +81,7 @@ static void a_chat_reads_all_of_it(void)
 	    "9 of 22 incidents are S1: 40.91 % in 60 min (limit 30 %)\n"
 	    "Since 2026-01-17T15:00:00.000Z, firing since 2026-01-17T15:05:00.000Z\n"
 	    "Decision: STOP: for a person to do\n"
-	    "```curl -sS -H \"X-Admin-Key: $ADMIN_API_KEY\" \"$API_BASE_URL/admin/pilot\" -X PUT"
+	    "```curl -sS -H \"X-Admin-Key: $ADMIN_API_KEY\" \"$MIZAN_URL/admin/pilot\" -X PUT"
 	    " -H 'Content-Type: application/json'"
 	    " -d '{\"enabled\": false, \"reason\": \"s1_spike\"}'```\n"
 	    "Build git:abc1234, configuration sha256:7f3a2b1c\n"
