@@ -150,7 +150,7 @@ class Figures(StackCase):
                 with self.subTest(page=name, rule=rule["rule"]):
                     self.assertIn(self.anchor(rule), anchors(page))
                     text = section(page, self.anchor(rule))
-                    self.assertIn(f"(`{rule['rule']}`)\n", text)
+                    self.assertTrue(f"(`{rule['rule']}`)\n" in text, "its name in the heading")
                     first = text.strip().split("\n\n")[1]
                     expected = {rule["hold_seconds"] or rule["window_seconds"], rule["after_seconds"] or 0} - {0}
                     longest = {3600} if rule["rule"] == "error_5xx" else set()  # where requests are few
@@ -232,6 +232,18 @@ class Commands(StackCase):
                     if not as_pattern(following["text"]).fullmatch(steady(came)):
                         self.assertEqual(steady(following["text"]), steady(came))
         self.assertEqual([], [name for name in os.listdir(self.home) if not re.match("mizan-(case-|backups$)", name)])
+
+    def test_the_commands_in_alerts_work_in_its_shell(self):
+        shell = next(m["text"] for m in BLOCK.finditer(ENGLISH) if "build/run/env" in m["text"])
+        rules = self.stack.admin("GET", "/admin/alerts").json["rules"]
+        commands = [rule["commands"][todo] + "\n" for rule in rules for todo in ("INVESTIGATE", "STOP")]
+        for command, came in zip(commands, self.outputs([shell, *commands])[1:]):
+            with self.subTest(command=command):
+                self.assertTrue(came.strip())
+                self.assertNotIn('"title":', came)
+        written = {line for block in BLOCK.finditer(ENGLISH) for line in block["text"].splitlines()}
+        for todo in ("ROLLBACK", "VERIFY"):
+            self.assertLessEqual({rule["commands"][todo] for rule in rules}, written)
 
 
 if __name__ == "__main__":
