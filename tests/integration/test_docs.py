@@ -1,8 +1,13 @@
 """The documentation against what runs: its commands give the answers it shows, and its tables are whole."""
 import json
+import os
+import pathlib
 import re
 import subprocess
+import tempfile
 import unittest
+
+import yaml
 
 from harness import PILOT, ROOT, StackCase, environment, wait_for
 
@@ -119,10 +124,95 @@ class Tables(unittest.TestCase):
         self.assertEqual(keys, table_names(CONFIGURATION, "# Configuration"))
 
     def test_links(self):
-        for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))):
             for target in re.findall(r"\]\(([^)#]*)(?:#[^)]*)?\)", page.read_text()):
                 with self.subTest(page=page.name, target=target):
                     self.assertTrue((page.parent / target).exists())
+
+
+class Manifests(unittest.TestCase):
+    """docs/deploy/: what it names is there, and nothing in a container is without limits and probes."""
+    DEPLOY = ROOT / "docs" / "deploy"
+    PROGRAMS = {"full_process.fcgi", "health.fcgi", "admin.fcgi", "worker", "watchdog"}
+
+    def settings(self):
+        return set(re.findall(r'^\s*[A-Z]+\("([A-Z_]+)"', (ROOT / "lib" / "core" / "config.c").read_text(), re.M))
+
+    def assert_command(self, command):
+        """Its program is in a release, or in the image, and its options are ones that it knows."""
+        folder, _, program = command[0].rpartition("/")
+        if folder == "bin":
+            self.assertIn(program, self.PROGRAMS)
+            self.assertIn(command[1:2], ([], ["--listen"], ["--check-config"]))
+        elif folder == "scripts":
+            self.assertTrue((ROOT / command[0]).exists(), command)
+        else:
+            self.assertIn(program, ("nginx", "sh", "mkdir", "sleep"))
+
+    def objects(self):
+        for path in sorted((self.DEPLOY / "kubernetes").glob("*.yaml")):
+            yield from yaml.safe_load_all(path.read_text())
+
+    def test_kubernetes(self):
+        pods = {o["metadata"]["name"]: o["spec"]["template"]["spec"] for o in self.objects() if o["kind"] in ("Deployment", "Job")}
+        self.assertEqual({"mizan", "mizan-worker", "mizan-migrate"}, set(pods))
+        programs = set()
+        for pod in pods.values():
+            volumes = {v["name"] for v in pod["volumes"]}
+            for container in pod.get("initContainers", []) + pod["containers"]:
+                with self.subTest(container=container["name"]):
+                    self.assert_command(container["command"])
+                    programs.add(container["command"][0].removeprefix("bin/"))
+                    self.assertLessEqual({"requests", "limits"}, set(container["resources"]))
+                    self.assertTrue(container["securityContext"]["readOnlyRootFilesystem"])
+                    self.assertLessEqual({m["name"] for m in container["volumeMounts"]}, volumes)
+                    self.assertLessEqual({e["name"] for e in container.get("env", [])}, self.settings())
+                    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+                        get = container.get(probe, {}).get("httpGet")
+                        if get:
+                            self.assertIn(get["path"], ("/health", "/health/ready"))
+        self.assertLessEqual(self.PROGRAMS, programs)
+        for deployment in (o for o in self.objects() if o["kind"] == "Deployment"):
+            self.assertEqual(0, deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"])
+        config = next(o for o in self.objects() if o["kind"] == "ConfigMap")
+        self.assertLessEqual(set(config["data"]), self.settings())
+
+    def test_compose(self):
+        services = yaml.safe_load((self.DEPLOY / "compose.yaml").read_text())["services"]
+        for name, service in services.items():
+            with self.subTest(service=name):
+                self.assert_command(service["command"])
+                self.assertIn("limits", service["deploy"]["resources"])
+                for file in service.get("env_file", []):
+                    self.assertTrue((ROOT / "scripts" / "systemd" / f"{file}.example").exists(), file)
+                self.assertLessEqual(set(service.get("environment", {})), self.settings())
+                self.assertLessEqual(set(service.get("depends_on", {})), set(services))
+        self.assertEqual(self.PROGRAMS, {s["command"][0][4:] for s in services.values() if s["command"][0].startswith("bin/")})
+        self.assertIn("healthcheck", services["nginx"])
+
+    def test_nginx(self):
+        """As in the image, but for where it listens, writes and has its certificate."""
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([self.DEPLOY / "nginx-conf", folder], check=True)
+            for name in ("nginx", "log", "tls"):
+                (pathlib.Path(folder) / name).mkdir()
+            tls = f"{folder}/tls/tls"
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                            "-subj", "/CN=x", "-keyout", f"{tls}.key", "-out", f"{tls}.crt"], check=True, capture_output=True)
+            for conf in pathlib.Path(folder).glob("*.conf"):
+                text = conf.read_text().replace("/var/lib/mizan", folder).replace("/etc/mizan/tls", f"{folder}/tls")
+                conf.write_text(text)
+            done = subprocess.run(["nginx", "-t", "-e", "stderr", "-p", folder, "-c", f"{folder}/nginx.conf"], text=True,
+                                  capture_output=True, check=False, env={"PATH": os.environ["PATH"] + ":/usr/sbin"})
+            self.assertEqual(0, done.returncode, done.stderr)
+
+    def test_settings_of_the_image(self):
+        """What nginx's part is rendered with are the settings' defaults."""
+        text = (self.DEPLOY / "nginx-conf").read_text()
+        rows = dict(re.findall(r"^\| `(MAX_UPLOAD_BYTES|SYNC_WAIT_MS)` \| `(\d+)` \|", CONFIGURATION, re.M))
+        upload, wait = int(rows["MAX_UPLOAD_BYTES"]), int(rows["SYNC_WAIT_MS"])
+        self.assertIn(f"MAX_UPLOAD_BYTES={upload} CLIENT_MAX_BODY={upload + 65536} ", text)
+        self.assertIn(f"READ_TIMEOUT={wait // 1000 + 15} ", text)
 
 
 class Commands(StackCase):
