@@ -418,11 +418,11 @@ def check_health(step, client, options):
     if answer.status != 200 or not isinstance(period, dict) or not isinstance(metrics, list):
         step.fail_answer("GET /admin/system-health", answer)
         return
-    step.ok(f"{period.get('total_invoices')} invoices and {period.get('incident_count')} incidents in the last days")
+    step.ok(f"{period.get('total_invoices')} invoices and {period.get('incident_count')} incidents since {period.get('start_date')}")
     for metric in metrics:
         if isinstance(metric, dict) and metric.get("state") == "alarm":
             step.warn(f"{metric.get('name')} is {metric.get('value')} (n={metric.get('n')}, alarm {metric.get('alarm')})",
-                      "these are days, most of them the build's before: compare /admin/system-health later")
+                      "most of these days were the build's before: compare /admin/system-health later")
 
 
 def check_feedback(step, client, options):

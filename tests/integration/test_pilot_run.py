@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 
 from harness import PILOT, ROOT, StackCase, environment, wait_for
 
@@ -134,7 +135,7 @@ class Whole(RunCase):
                 said += os.read(ours, 4096)
         os.close(ours)
         self.assertEqual(1, process.wait(20))
-        self.assertIn(b"] 1/2  mismatch 0 (S1 0)  failed 0", said)
+        self.assertIn(b"] 1/2  1 under way  mismatch 0 (S1 0)  failed 0", said)
         self.assertIn(b"bad.pdf': unsupported_file_type: the file is not a PDF", said)
 
     def test_what_is_refused(self):
@@ -199,6 +200,19 @@ class GoesOn(RunCase):
         table, _ = self.run_all(1)
         self.assertEqual((3, 2), (table["accepted"], table["cancelled"]))
 
+    def test_stands_still(self):
+        """For longer than it waits for a word of its processes, which go on: each word is heard whole."""
+        for n in range(8):
+            self.write(f"{n}.pdf")
+        process = self.started("--jobs", "8", "--json", stderr=subprocess.DEVNULL)
+        wait_for(lambda: self.in_state() >= 1, what="the first")
+        process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        wait_for(lambda: self.jobs("state = 'SUCCEEDED'") == self.in_state() and time.monotonic() - began > 1.5, what="the rest")
+        process.send_signal(signal.SIGCONT)
+        table = json.loads(process.communicate(timeout=30)[0])
+        self.assertEqual((0, 8, 8), (process.returncode, table["accepted"], table["outcomes"]["exact"]))
+
     def test_a_job_that_is_gone(self):
         """Purged: it is sent again."""
         self.write("one.pdf")
@@ -258,17 +272,23 @@ class Pilot(RunCase):
         self.assertEqual([429, 429, 202, 202], uploads)
 
     def test_switched_off(self):
-        """Nothing more is sent; once it is on again the same call goes on."""
-        for n in range(4):
+        """What is under way ends, nothing more is sent; once it is on again the same call goes on."""
+        for n in range(3):
             self.write(f"{n}.pdf")
+        self.sim.delay(1500)
+        process = self.started("--jobs", "1", "--json", tenant=PILOT, stderr=subprocess.PIPE)
+        self.addCleanup(process.stderr.close)
+        wait_for(lambda: self.sim.stats()["in_flight"] == 1, what="the first call")
         self.stack.sql("update pilot_switch set enabled = false")
-        table, said = self.run_all(3, "--jobs", "1", str(self.folder), tenant=PILOT)
-        self.assertEqual((0, 4, "the pilot is switched off"), (table["accepted"], table["not_sent"], table["stopped"]))
-        self.assertIn("stopped: the pilot is switched off", said)
-        self.assertEqual(0, self.jobs(tenant=PILOT))
+        out, said = process.communicate(timeout=20)
+        self.assertEqual(3, process.returncode, said)
+        table = json.loads(out)
+        self.assertEqual((1, 2, "the pilot is switched off"), (table["accepted"], table["not_sent"], table["stopped"]))
+        self.assertIn(b"stopped: the pilot is switched off", said)
         self.stack.sql("update pilot_switch set enabled = true")
-        self.assertEqual(4, self.run_all(0, tenant=PILOT)[0]["accepted"])
-
+        self.sim.delay(0)
+        table, _ = self.run_all(0, tenant=PILOT)
+        self.assertEqual((3, 1), (table["accepted"], table["earlier"]))
 
 class Refused(RunCase):
     def test_key(self):
