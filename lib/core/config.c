@@ -256,8 +256,8 @@ static void check_invariants(const struct config *c, struct buf *p)
 		problem(p, "PILOT_TENANT_ID must be a tenant id: [a-z0-9][a-z0-9_-]{0,62}");
 	if (c->retry_max_ms < c->retry_base_ms)
 		problem(p, "RETRY_MAX_MS must be at least RETRY_BASE_MS");
-	if (strcmp(c->latency_baseline, "first_day") != 0 &&
-	    strcmp(c->latency_baseline, "fixed") != 0)
+	if (c->latency_baseline == NULL || (strcmp(c->latency_baseline, "first_day") != 0 &&
+					       strcmp(c->latency_baseline, "fixed") != 0))
 		problem(p, "LATENCY_BASELINE must be first_day or fixed");
 	if (c->auto_rollback && c->rollback_command == NULL)
 		problem(p, "AUTO_ROLLBACK needs ROLLBACK_COMMAND");

@@ -75,10 +75,14 @@ enum rc probe_ask(struct web *web, const struct config *cfg, bool (*give_up)(voi
 	};
 	struct web_answer answer;
 	int64_t asked_ms = clock_ms();
-	enum rc rc = web_call(web, &rq, &answer, e);
+	struct err why = { .rc = RC_OK };
+	enum rc rc = web_call(web, &rq, &answer, &why);
 
-	if (rc == RC_INVALID || (rc != RC_OK && strcmp(e->code, "out_of_memory") == 0))
+	if (rc == RC_INVALID || (rc != RC_OK && strcmp(why.code, "out_of_memory") == 0)) {
+		if (e != NULL)
+			*e = why;
 		return rc;
+	}
 	if (rc == RC_OK)
 		probe_read(answer.status, answer.body, answer.len, ret);
 	else
