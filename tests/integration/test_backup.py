@@ -84,7 +84,7 @@ class Backup(BackupCase):
         manifest = json.loads((backup / "manifest.json").read_text())
         self.assertEqual(SOURCE.value("select max(version) from schema_migrations"), manifest["schema_version"])
         self.assertEqual("mizan_source", manifest["database"])
-        self.assertEqual({t: SOURCE.value(f"select count(*) from {t}") for t in SOURCE.tables()},
+        self.assertEqual({t: n for t, (n, _) in SOURCE.rows().items()},
                          {t: facts["rows"] for t, facts in manifest["tables"].items()})
         dump = (backup / "database.dump").read_bytes()
         self.assertEqual({"database.dump": {"bytes": len(dump), "sha256": hashlib.sha256(dump).hexdigest()}},
@@ -187,7 +187,7 @@ class Restore(BackupCase):
         target = self.empty()
         done = target.run("restore", backup, "--dry-run")
         self.assert_refused(done, 0, "would restore mizan_source")
-        self.assertEqual([], target.tables())
+        self.assertTrue(target.is_empty())
         self.assert_refused(target.run("restore", backup), 0, "restored mizan_source")
         self.assertEqual(SOURCE.rows(), target.rows())
         self.assert_walls(target)
@@ -253,15 +253,16 @@ class Restore(BackupCase):
             (backup / "database.dump").write_bytes(dump)
             self.change_manifest(backup, lambda m: m["files"]["database.dump"].update(
                 sha256=hashlib.sha256(dump).hexdigest()))
-        for what, change in (
-                ("nothing was changed", cut),
-                ("jobs", lambda b: self.change_manifest(b, lambda m: m["tables"]["jobs"].update(rows=1))),
-                ("invoices", lambda b: self.change_manifest(b, lambda m: m["tables"]["invoices"].update(checksum="1"))),
-                ("extra", lambda b: self.change_manifest(b, lambda m: m["tables"].update(extra={"rows": 0, "checksum": "0"}))),
-                ("rights", lambda b: self.change_manifest(b, lambda m: m.update(access="0")))):
+        changes = (
+            ("nothing was changed", cut),
+            ("jobs", lambda b: self.change_manifest(b, lambda m: m["tables"]["jobs"].update(rows=1))),
+            ("rights", lambda b: self.change_manifest(b, lambda m: m.update(access="0"))),
+            ("invoices", lambda b: self.change_manifest(b, lambda m: m["tables"]["invoices"].update(checksum="1"))),
+            ("extra", lambda b: self.change_manifest(b, lambda m: m["tables"].update(extra={"rows": 0, "checksum": "0"}))))
+        for what, change in changes if TORTURE else changes[:3]:
             with self.subTest(what):
                 self.assert_refused(bent(change), 1, what, "nothing was changed")
-                self.assertEqual([], target.tables())
+                self.assertTrue(target.is_empty())
 
     def test_usage(self):
         target = Database(self.stack, "mizan_nowhere")

@@ -1,7 +1,8 @@
 """Documents lose their content after DOCUMENT_RETENTION_DAYS; what was read from them stays."""
+import concurrent.futures
 import unittest
 
-from failures import ASYNC, holding
+from failures import ASYNC, holding, transaction
 from harness import StackCase, wait_for
 from operators import OperatorCase
 
@@ -132,6 +133,25 @@ class Retention(OperatorCase):
         self.assertEqual("SUCCEEDED", self.stack.ended_job(job_id)["status"])
         self.expire()
         self.assertEqual(["f"], self.contents())
+
+    def test_an_upload_at_the_same_moment(self):
+        """Whichever comes first: a job that was accepted has its document."""
+        document, _ = self.processed()
+        self.age(DAYS + 1)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            with transaction(self.stack) as expiring:
+                expiring(f"select expire_content(clock_timestamp(), {DAYS})")
+                upload = pool.submit(self.upload_done, document, query={"force": "true"})
+                wait_for(lambda: self.stack.value("select count(*) from pg_locks where not granted"), what="the upload that waits")
+            self.assertEqual("SUCCEEDED", upload.result()["status"])
+        self.assertEqual(["t"], self.contents())
+        self.age(DAYS + 1)
+        with transaction(self.stack) as accepting:
+            accepting("insert into jobs (tenant_id, document_id, trace_id) select tenant_id, id, 'at-the-same-moment'"
+                      f" from documents where tenant_id = '{self.tenant}'")
+            self.expire()
+            self.assertEqual(["t"], self.contents())
+        self.stack.sql(f"update jobs set state = 'CANCELLED', finished_at = now() where tenant_id = '{self.tenant}' and state = 'QUEUED'")
 
     def test_some_at_a_time(self):
         with self.stack.stopped("watchdog"):
