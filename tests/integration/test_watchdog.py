@@ -141,7 +141,7 @@ class Blind(WatchdogCase):
 
     @unittest.skipUnless(TORTURE, "make torture")
     def test_database_away(self):
-        with Receiver() as receiver, self.watchdog(**receiver.settings()):
+        with Receiver() as receiver, self.watchdog(WATCH_INTERVAL_SECONDS=6, **receiver.settings()):
             since = len(self.stack.log_text("watchdog"))
             timelapse.evaluated(self.stack)
             with self.stack.stopped("postgres"):
@@ -155,7 +155,7 @@ class Blind(WatchdogCase):
             self.assertEqual([], receiver.faults)
             self.assertEqual(1, len(self.stack.log("watchdog", "alert.firing", since)))
             # What was seen meanwhile is there now, without a gap.
-            wait_for(lambda: self.stack.value("select count(*) from ready_samples where not ready") > 200, 20, "the samples")
+            wait_for(lambda: self.stack.value("select count(*) from ready_samples where not ready") > 140, 20, "the samples")
             self.assertEqual("f", self.stack.value(
                 "select bool_or(gap > interval '60 seconds') from (select at - lag(at) over (order by at) as gap from ready_samples) s"))
 
