@@ -207,6 +207,23 @@ class Restore(BackupCase):
         with self.assertRaisesRegex(Exception, "append-only"):
             target.sql("delete from audit_log")
 
+    def test_of_an_older_schema(self):
+        """It is restored as it was, and brought up afterwards; with what it held."""
+        older = self.folder / "sql"
+        older.mkdir()
+        files = sorted((ROOT / "sql").glob("*.sql"))
+        for file in files[:15]:
+            shutil.copy(file, older)
+        source = self.empty("mizan_older")
+        source.done(source.run("migrate", "--sql", older))
+        Ledger(source, "acme").jobs(3, "2026-01-17T10:00:00Z", state="FAILED").write()
+        backup = self.backup(database=source)
+        target = self.empty()
+        self.assert_refused(target.run("restore", backup), 0, f"then scripts/migrate (schema 15 -> {len(files)})",
+                            "the pilot's switch is on")
+        self.assert_refused(target.run("migrate"), 0, f"schema is at version {len(files)}")
+        self.assertEqual([["acme", "3"]], target.sql("select tenant_id, count(*) from jobs group by 1"))
+
     def test_into_one_that_is_not_empty(self):
         backup = self.backup()
         target = self.empty().migrate()
