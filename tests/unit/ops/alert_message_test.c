@@ -92,10 +92,17 @@ static void a_chat_reads_all_of_it(void)
 
 static void without_addresses_files_are_named(void)
 {
-	struct alert_message m = message(SNAPSHOT("s1_spike", "resolved", "INVESTIGATE",
-	    "\"resolved_at\":\"2026-01-17T16:00:00.000Z\",\"resolved_reason\":\"clear\",", S1));
+	struct alert_message m = message(
+	    "{\"alert_id\":\"blind-2026\",\"rule\":\"ready_503\",\"event\":\"firing\",\"note\":\"from "
+	    "memory\",\"inputs\":{}}");
 	struct json_object *o;
 
+	o = made(alert_message_slack, &m);
+	CU_ASSERT_PTR_NOT_NULL(strstr(AT(o, "blocks", "0", "text", "text"),
+	    "<https://mizan.example.com/admin/alerts|Alert>"));
+	(void)json_object_put(o);
+	m.snapshot = SNAPSHOT("s1_spike", "resolved", "INVESTIGATE",
+	    "\"resolved_at\":\"2026-01-17T16:00:00.000Z\",\"resolved_reason\":\"clear\",", S1);
 	m.public_url = m.runbook_url = NULL;
 	o = made(alert_message_slack, &m);
 	CHECK_STR(AT(o, "blocks", "0", "text", "text"),
