@@ -94,6 +94,16 @@ class Retention(OperatorCase):
                     self.assertEqual(["t"], self.contents(), "its time begins anew")
         self.assertEqual(document.content, self.get(self.document_paths(job)[0]).body)
 
+    def test_other_bytes_do_not(self):
+        """Not even for whoever has the password of full_process's role."""
+        document, _ = self.processed()
+        self.age(DAYS + 1)
+        self.expire()
+        self.stack.sql(f"select give_content_back('{self.tenant}', '\\x{document.sha256}', 'other')", "app", self.tenant)
+        self.assertEqual(["f"], self.contents())
+        with self.assertRaisesRegex(Exception, "permission denied"):
+            self.stack.sql("update documents set content = 'other'", "app", self.tenant)
+
     def test_a_smoke_run_brings_its_own_back(self):
         self.assertEqual(200, self.stack.admin("POST", "/admin/smoke/run", query={"tenant_id": self.tenant}).status)
         self.age(DAYS + 1)
