@@ -227,6 +227,7 @@ class Leads(WatchdogCase):
     def test_what_cannot_be_asked(self):
         since = len(self.stack.log_text("watchdog"))
         with self.watchdog(READY_URL="ftp://localhost/"):
+            wait_for(lambda: self.stack.log("watchdog", "probe.invalid", since), 10, "a complaint")
             timelapse.evaluated(self.stack)
             self.assertEqual(1, len(self.stack.log("watchdog", "probe.invalid", since)))
             self.assertEqual(0, self.stack.value("select count(*) from ready_samples"))
