@@ -120,6 +120,11 @@ torture: ## hours of faults instead of make test's minutes: kills, cut connectio
 	@scripts/deps --test
 	@MIZAN_TORTURE=1 scripts/test --no-deps torture
 
+rehearsal: ## play the pilot's week in minutes: deploy, pilot, every fault and its alert, rollback, report
+	@scripts/deps --test
+	@$(SUBMAKE) -s all
+	@tests/rehearsal/run
+
 bench: ## measure against yardsticks in the same run: a table of ratios
 	@scripts/deps --bench
 	@$(SUBMAKE) -s all $(B)/bin/hello
@@ -157,6 +162,6 @@ clean: ## stop the stack of `make run` and remove build/, its data included
 	rm -rf build
 
 FORCE:
-.PHONY: all units help run stop test torture bench lint coverage fuzz format install release uninstall clean FORCE
+.PHONY: all units help run stop test torture rehearsal bench lint coverage fuzz format install release uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
