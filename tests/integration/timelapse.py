@@ -25,7 +25,7 @@ MOVES = {
     "audit_log": ["at"],
     "days_done": ["summaries", "figures"],
     "decisions": ["at"],
-    "documents": ["created_at"],
+    "documents": ["created_at", "content_at"],
     "front_door_minutes": ["minute"],
     "idempotency_keys": ["created_at"],
     "incident_feedback": ["created_at", "changed_at"],
