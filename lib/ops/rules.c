@@ -238,7 +238,7 @@ static void goes_on(
 	struct alert *a = &s->after;
 	bool unmended =
 	    r->after_s > 0 && a->escalated_at == 0 && now - a->fired_at > r->after_s * RULES_SECOND;
-	enum decision d = v->due && v->decision > a->decision ? v->decision : a->decision;
+	enum decision d = v->decision > a->decision ? v->decision : a->decision;
 
 	a->clear_since = 0;
 	if (unmended && r->then > d)

@@ -319,6 +319,7 @@ static void test_clock_back(void)
 	(void)go(0, BAD);
 	IS(go(-7200, BAD), ALERT_FIRING, EVENT_NONE, DECISION_NONE);
 	CU_ASSERT(a.fired_at == NOW - 7200 * S && a.notified_at == NOW - 7200 * S);
+	CU_ASSERT(a.pending_at == NOW - 7200 * S);
 	IS(go(-7200 + 901, BAD), ALERT_FIRING, EVENT_ESCALATED, DECISION_STOP);
 	(void)go(0, GOOD);
 	IS(go(-3600, GOOD), ALERT_FIRING, EVENT_NONE, DECISION_NONE);
