@@ -9,6 +9,7 @@
 
 #include "app.h"
 #include "core/random.h"
+#include "ops/blind.h"
 #include "ops/probe.h"
 #include "ops/tail.h"
 
@@ -39,12 +40,15 @@ struct watchdog {
 	bool pending;
 	int ticks;                /* since the latest evaluation */
 	struct err rules_trouble; /* what keeps it from watching; rc RC_OK: nothing */
+	bool has_asked;           /* who leads: at least once */
+	bool not_ready_fires;     /* the alert is there, as of the latest evaluation */
 
 	/* watch_ready.c */
 	struct web *web;
 	bool probe_failed;                 /* READY_URL is of no use */
 	struct probe probes[WATCH_PROBES]; /* that the database does not have yet, oldest first */
 	size_t probes_n;
+	struct blind blind; /* watch_blind.c */
 
 	pid_t rollback_pid; /* watch_rollback.c: the runner that it started, 0: none */
 
@@ -74,6 +78,9 @@ watch_fn watch_keep_days; /* watch_summary.c: keep what GET /admin/system-health
 
 /* watch_explain.c: print what the rules see at `time`; the exit status. */
 int watch_explain_main(const char *time);
+
+/* watch_blind.c: another probe; tell from memory what the rule would while the database is away. */
+void watch_blind(struct watchdog *w, const struct probe *p, bool database_away);
 
 /* At the end: let another one lead. */
 void watch_rules_stop(struct watchdog *w);

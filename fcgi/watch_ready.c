@@ -19,7 +19,8 @@ static void keep_in_memory(struct watchdog *w, const struct probe *p)
 	w->probes[w->probes_n++] = *p;
 }
 
-static void hand_over(struct watchdog *w)
+/* False: the database does not have them. */
+static bool hand_over(struct watchdog *w)
 {
 	struct buf json;
 	struct json_writer writer = { .out = &json };
@@ -34,6 +35,7 @@ static void hand_over(struct watchdog *w)
 	if (!buf_broken(&json) && watch_sample(w->pg, buf_str(&json), NULL) == RC_OK)
 		w->probes_n = 0;
 	buf_free(&json);
+	return w->probes_n == 0;
 }
 
 int64_t watch_ready(struct watchdog *w)
@@ -52,7 +54,7 @@ int64_t watch_ready(struct watchdog *w)
 	w->probe_failed = rc != RC_OK;
 	if (rc == RC_OK) {
 		keep_in_memory(w, &p);
-		hand_over(w);
+		watch_blind(w, &p, !hand_over(w));
 	}
 	return w->tick_ms;
 }

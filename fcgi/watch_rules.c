@@ -84,6 +84,10 @@ static enum rc evaluate(struct watchdog *w, const char *now, struct err *e)
 		return rc;
 	for (size_t i = 0; i < out.n; i++)
 		say_change(&out.changes[i]);
+	w->not_ready_fires = false;
+	for (size_t i = 0; i < out.n; i++)
+		if (strcmp(out.changes[i].rule->name, "ready_503") == 0)
+			w->not_ready_fires = out.changes[i].step.after.state == ALERT_FIRING;
 	w->pending = out.pending;
 	w->ticks = 0;
 	return RC_OK;
@@ -104,14 +108,18 @@ static enum rc lead(struct watchdog *w, char now[WATCH_TIME], struct err *e)
 
 	watch_channels_text(cfg, channels);
 	rc = watch_lead(w->pg, &me, &leads, now, e);
-	if (rc != RC_OK)
+	if (rc != RC_OK) {
+		/* As long as nobody can say who leads, it is rather told twice than by none. */
+		w->leads = w->leads || !w->has_asked;
 		return rc;
-	if (leads && !w->leads) {
+	}
+	if (leads && (!w->leads || !w->has_asked)) {
 		log_info("watch.leading", "this watchdog evaluates the rules");
 		w->ticks = WATCH_TICKS; /* at once */
 	} else if (!leads && w->leads) {
 		log_info("watch.following", "another watchdog evaluates the rules");
 	}
+	w->has_asked = true;
 	w->leads = leads;
 	return RC_OK;
 }

@@ -14,14 +14,15 @@ comment on column documents.content_at is 'When the content came back with a lat
 comment on column provider_calls.reply is 'The body, raw and bounded; null: none, or kept for long enough (DOCUMENT_RETENTION_DAYS)';
 create index documents_content_age on documents ((coalesce(content_at, created_at))) where content is not null;
 create index provider_calls_reply_age on provider_calls (created_at) where reply is not null;
-grant update (content, content_at) on documents to mizan_app;
 
-create function give_content_back(p_tenant text, p_sha256 bytea, p_content bytea) returns void language sql volatile as $$
+-- Nobody but this function changes a document, and it only to what it was.
+create function give_content_back(p_tenant text, p_sha256 bytea, p_content bytea) returns void language sql volatile
+security definer set search_path = public, pg_temp as $$
 	update documents set content = p_content, content_at = clock_timestamp()
-	 where tenant_id = p_tenant and sha256 = p_sha256 and content is null
+	 where tenant_id = p_tenant and documents.sha256 = p_sha256 and content is null and sha256(p_content) = p_sha256
 $$;
 comment on function give_content_back(text, bytea, bytea) is
-    'A known document that has lost its content gets it from a new upload; otherwise nothing';
+    'A known document that has lost its content gets it from a new upload of the same bytes; otherwise nothing';
 revoke execute on function give_content_back(text, bytea, bytea) from public;
 grant execute on function give_content_back(text, bytea, bytea) to mizan_app;
 

@@ -228,6 +228,27 @@ static bool strong_key(const char *key)
 	return key != NULL && strlen(key) >= 32;
 }
 
+/* What is asked, and what stands in links. */
+static void check_urls(const struct config *c, struct buf *p)
+{
+	const struct {
+		const char *name, *value;
+	} urls[] = {
+		{ "PAGERDUTY_URL", c->pagerduty_url },
+		{ "PUBLIC_URL", c->public_url },
+		{ "RUNBOOK_URL", c->runbook_url },
+		{ "SLACK_ALERTS_WEBHOOK", c->slack_alerts_webhook },
+		{ "SLACK_PRODUCT_WEBHOOK", c->slack_product_webhook },
+	};
+
+	for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++)
+		if (urls[i].value != NULL && strncasecmp(urls[i].value, "https://", 8) != 0 &&
+		    strncasecmp(urls[i].value, "http://", 7) != 0) {
+			problem(p, urls[i].name);
+			buf_adds(p, " must be an https or http URL");
+		}
+}
+
 /* SPEC §2, I1 to I9, and what else would leave a guard without effect */
 static void check_invariants(const struct config *c, struct buf *p)
 {
@@ -261,6 +282,7 @@ static void check_invariants(const struct config *c, struct buf *p)
 		problem(p, "LATENCY_BASELINE must be first_day or fixed");
 	if (c->auto_rollback && c->rollback_command == NULL)
 		problem(p, "AUTO_ROLLBACK needs ROLLBACK_COMMAND");
+	check_urls(c, p);
 	if (!one_of_environments(c->env))
 		problem(p, "I8: ENV must be development, staging or production");
 	if (one_of_environments(c->env) && strcmp(c->env, "production") == 0 &&

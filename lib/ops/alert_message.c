@@ -5,6 +5,7 @@
 #include "core/json_read.h"
 #include "core/json_write.h"
 #include "core/utf8.h"
+#include "core/uuid.h"
 #include "ops/alert_words.h"
 #include "ops/rules.h"
 
@@ -162,7 +163,7 @@ static void add_command(struct buf *out, const struct facts *f)
 	    f->m->pilot_tenant);
 }
 
-/* The page of the alert; nothing where it has no address. */
+/* The page of the alert, or of all; nothing where it has no address. */
 static void add_page(struct buf *out, const struct facts *f)
 {
 	const char *url = f->m->public_url;
@@ -173,8 +174,9 @@ static void add_page(struct buf *out, const struct facts *f)
 	if (len == 0)
 		return;
 	buf_add(out, url, len);
-	buf_adds(out, "/admin/alerts/");
-	add_plain(out, f->alert_id, MAX_WORD);
+	buf_adds(out, "/admin/alerts");
+	if (uuid_valid(f->alert_id)) /* else it is of no row */
+		buf_addf(out, "/%s", f->alert_id);
 }
 
 static void add_runbook(struct buf *out, const struct facts *f)
@@ -235,9 +237,9 @@ static void slack_text(struct buf *out, const struct facts *f)
 	} else {
 		slack_line(out, f, add_since, "", "\n");
 		slack_line(out, f, add_decision, "", "\n");
-		slack_line(out, f, add_note, "", "\n");
 		slack_line(out, f, add_command, "```", "```\n");
 	}
+	slack_line(out, f, add_note, "", "\n");
 	slack_line(out, f, add_build, "", "\n");
 	slack_line(out, f, add_page, "<", "|Alert>, ");
 	slack_line(out, f, add_runbook, f->m->runbook_url != NULL ? "<" : "runbook: ",

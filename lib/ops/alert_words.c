@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #define ASK "curl -sS -H \"X-Admin-Key: $ADMIN_API_KEY\" \"$MIZAN_URL"
 
@@ -59,52 +60,96 @@ static void names(struct buf *out, struct json_object *list)
 		buf_addf(out, " and %zu more", n - MAX_LISTED);
 }
 
+static bool known(struct json_object *in, const char *name)
+{
+	return json_object_object_get(in, name) != NULL;
+}
+
+/* "2026-01-17T15:00:00.000Z"; -1: none of ours. */
+static time_t moment(struct json_object *in, const char *name)
+{
+	const char *s = json_object_get_string(json_object_object_get(in, name));
+	struct tm tm = { 0 };
+
+	return s != NULL && strptime(s, "%Y-%m-%dT%H:%M:%S", &tm) != NULL ? timegm(&tm) : -1;
+}
+
+/* How far back it looked, which may be further than usual. */
+static void window(struct buf *out, struct json_object *in)
+{
+	const time_t from = moment(in, "from"), to = moment(in, "to");
+
+	if (from != -1 && to != -1)
+		alert_span(out, (double)((to - from + 30) / 60 * 60));
+	else
+		alert_span(out, number(in, "window_seconds"));
+}
+
 /* "9 of 22 incidents are S1: 40.91 % in 60 min (limit 30 %)" */
 static void share(struct buf *out, struct json_object *in, const char *part, const char *all,
     const char *what, const char *limit)
 {
-	buf_addf(out, "%" PRId64 " of %" PRId64 " %s: ", whole(in, part), whole(in, all), what);
-	percent(out, number(in, "value"));
+	buf_addf(out, "%" PRId64 " of %" PRId64 " %s", whole(in, part), whole(in, all), what);
+	if (known(in, "value")) {
+		buf_adds(out, ": ");
+		percent(out, number(in, "value"));
+	}
 	buf_adds(out, " in ");
-	alert_span(out, number(in, "window_seconds"));
+	window(out, in);
 	buf_addf(out, " (%s ", limit);
 	percent(out, number(in, "threshold"));
 	buf_adds(out, ")");
 }
 
-static void measure_ready(struct buf *out, struct json_object *in)
+static void measure_lasting(struct buf *out, struct json_object *in)
 {
-	struct json_object *failing = json_object_object_get(in, "failing_checks");
-	const int64_t status = whole(in, "http_status");
-
-	buf_adds(out, "not ready for ");
+	buf_adds(out, " for ");
 	alert_span(out, number(in, "value"));
 	buf_adds(out, " on end (limit ");
 	alert_span(out, number(in, "threshold"));
 	buf_adds(out, ")");
-	if (status != 0)
-		buf_addf(out, ", HTTP %" PRId64, status);
-	else
+}
+
+static void measure_provider(struct buf *out, struct json_object *in)
+{
+	if (json_object_get_boolean(json_object_object_get(in, "provider_alone")))
+		buf_adds(out, "; it is the provider's doing, which an older build cannot mend");
+}
+
+static void measure_ready(struct buf *out, struct json_object *in)
+{
+	struct json_object *failing = json_object_object_get(in, "failing_checks");
+
+	if (!known(in, "value")) {
+		buf_adds(out, "ready");
+		return;
+	}
+	buf_adds(out, "not ready");
+	measure_lasting(out, in);
+	if (whole(in, "http_status") != 0)
+		buf_addf(out, ", HTTP %" PRId64, whole(in, "http_status"));
+	else if (known(in, "http_status"))
 		buf_adds(out, ", no answer");
 	if (json_object_is_type(failing, json_type_array) &&
 	    json_object_array_length(failing) > 0) {
 		buf_adds(out, ", failing: ");
 		names(out, failing);
 	}
-	if (json_object_get_boolean(json_object_object_get(in, "provider_alone")))
-		buf_adds(out, "; only the provider fails, an older build cannot mend that");
+	measure_provider(out, in);
 }
 
 static void measure_queue(struct buf *out, struct json_object *in)
 {
-	buf_addf(out, "%" PRId64 " jobs wait, %" PRId64 " were waiting ", whole(in, "depth"),
-	    whole(in, "depth_before"));
-	alert_span(out, number(in, "window_seconds"));
-	buf_addf(out, " ago, %" PRId64 " were consumed since; the oldest is due for ",
-	    whole(in, "consumed"));
-	alert_span(out, number(in, "oldest_due_seconds"));
-	buf_adds(out, "; provider: ");
-	text(out, json_object_object_get(in, "provider_state"));
+	buf_addf(out, "%" PRId64 " jobs wait", whole(in, "depth"));
+	if (known(in, "value")) {
+		buf_adds(out, ", none was finished");
+		measure_lasting(out, in);
+	}
+	if (known(in, "oldest_due_seconds")) {
+		buf_adds(out, "; the oldest is due for ");
+		alert_span(out, number(in, "oldest_due_seconds"));
+	}
+	measure_provider(out, in);
 }
 
 static void measure_5xx(struct buf *out, struct json_object *in)
@@ -127,7 +172,7 @@ static void measure_latency(struct buf *out, struct json_object *in)
 {
 	buf_addf(out, "p95 %" PRId64 " ms of %" PRId64 " invoices in ", whole(in, "p95_ms"),
 	    whole(in, "n"));
-	alert_span(out, number(in, "window_seconds"));
+	window(out, in);
 	buf_addf(out, " (limit %g times the baseline of %" PRId64 " ms, ", number(in, "threshold"),
 	    whole(in, "baseline_ms"));
 	text(out, json_object_object_get(in, "baseline"));

@@ -47,7 +47,7 @@ void watch_why(
 	    (long long)((now - s->since + 30 * RULES_SECOND) / (60 * RULES_SECOND)));
 }
 
-static void write_inputs(struct json_writer *w, const struct rule *r, const struct watch_sight *s)
+void watch_write_inputs(struct json_writer *w, const struct rule *r, const struct watch_sight *s)
 {
 	char number[RULE_NUMBER];
 
@@ -102,7 +102,7 @@ static void write_change(struct json_writer *w, const struct watch_change *c,
 	json_write_text(w, "id", s->alert_id[0] != '\0' ? s->alert_id : NULL);
 	json_write_text(w, "owner", c->rule->owner);
 	write_alert(w, &c->step.after);
-	write_inputs(w, c->rule, s);
+	watch_write_inputs(w, c->rule, s);
 	json_write_text(w, "resolved_reason", c->step.reason);
 	json_write_bool(w, "decide", c->step.decide != DECISION_NONE);
 	json_write_text(w, "reason", c->why);
@@ -227,7 +227,7 @@ static void explain(struct json_writer *w, const struct config *cfg, const struc
 	json_write_object(w, NULL);
 	json_write_text(w, "rule", r->name);
 	json_write_text(w, "why", c.why);
-	write_inputs(w, r, s);
+	watch_write_inputs(w, r, s);
 	json_write_bool(w, "enough_samples", v.enough);
 	json_write_bool(w, "holds", v.holds);
 	json_write_bool(w, "due", v.due);

@@ -53,6 +53,9 @@ enum rc watch_evaluate(struct pg *pg, const struct watch_who *who, const char *n
 enum rc watch_explain(struct pg *pg, const struct config *cfg, const char *now,
     struct json_writer *w, struct err *e) MUST_CHECK;
 
+/* The member "inputs": all that a rule saw, from which its value can be computed again. */
+void watch_write_inputs(struct json_writer *w, const struct rule *r, const struct watch_sight *s);
+
 /* What a rule saw, in words: "s1_spike: S1 9 of 22 incidents (0.4091 > 0.3) in 60 min". */
 void watch_why(
     const struct rule *r, const struct watch_sight *s, int64_t now, char *out, size_t size);

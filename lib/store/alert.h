@@ -43,7 +43,7 @@ enum rc alert_delivery_refused(
 /* What was given up, as `each` is told it; snapshot is NULL. */
 typedef void alert_given_up_fn(const struct alert_delivery *d);
 
-/* Give up the messages that nobody took for a day (SPEC §10 keeps none back for ever). */
+/* Give up the messages that nobody took for a day, whatever their channel. */
 enum rc alert_deliveries_give_up(struct pg *pg, alert_given_up_fn *each, struct err *e) MUST_CHECK;
 
 struct alert_filter {

@@ -19,7 +19,7 @@ class AlertPages(BrowserCase, AlertCase):
 class Alerts(AlertPages):
     def test_what_fires_and_what_to_do(self):
         alert = self.alert("feedback_drop", "firing", value=0.04, threshold=0.1, resolved_with_feedback=1, resolved=25,
-                           window_seconds=604800)
+                           window_seconds=604800, to=None)
         self.sign_in("/admin/alerts")
         text = self.browser.wait_text("Feedback coverage drop")
         self.assertIn("1 of 25 resolved incidents have feedback: 4% in 7 days, at least 10% are wanted.", text)
@@ -129,7 +129,7 @@ class TurkishAlerts(AlertPages):
 
     def test_in_turkish(self):
         alert = self.alert("feedback_drop", "firing", value=0.04, threshold=0.1, resolved_with_feedback=1, resolved=25,
-                           window_seconds=604800)
+                           window_seconds=604800, to=None)
         self.decide(alert, "INVESTIGATE")
         self.sign_in("/admin/alerts")
         text = self.browser.wait_text("Geri bildirim oranı düştü")

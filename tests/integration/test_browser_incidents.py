@@ -28,6 +28,15 @@ class Incident(BrowserCase):
         self.browser.click("main form button[type=submit]", "Resolve")
         self.browser.find(".mz-feedback")
 
+    def test_a_document_that_was_kept_for_long_enough(self):
+        done = self.mismatch()
+        self.stack.sql(f"update documents set content = null where tenant_id = '{self.tenant}'")
+        self.browser.expected.append("status of 410")
+        self.addCleanup(self.browser.expected.remove, "status of 410")
+        self.sign_in(f"/admin/incidents/{done['incident']['id']}", self.make_operator()[1])
+        self.browser.wait_text("is gone; what was read from it stays", ".mz-beside-document")
+        self.assertEqual([], self.browser.all(".mz-beside-document iframe"))
+
     def test_from_the_list_to_coverage(self):
         done = self.mismatch()
         number = done["extraction"]["invoice_number"]["value"]

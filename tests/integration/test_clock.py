@@ -21,7 +21,8 @@ SOURCE = ROOT / "tests" / "torture" / "host_clock.c"
 HOUR = 3600
 # Short, so that a test may wait for the end of each.
 SETTINGS = {"JOB_LEASE_SECONDS": "2", "WORKER_ALIVE_SECONDS": "2", "PILOT_MAX_INVOICES_PER_HOUR": "3"}
-STOPPED = ("full_process", "health", "admin", "worker-1")  # of the stack
+ENDPOINTS = ("full_process", "health", "admin")
+STOPPED = (*ENDPOINTS, "worker-1")  # of the stack
 STARTED = (*STOPPED, "worker-2")
 
 HOSTS = None
@@ -91,14 +92,16 @@ class Hosts:
 
     def start(self, name):
         like = dict(self.like[name])
+        if name in ENDPOINTS:  # the stack's own is handed a socket
+            path = str(self.stack.dir / "sock" / f"{name}.sock")
+            like["args"] = [*like["args"], "--listen", path]
         like["env"] = like["env"] | {"HOST_CLOCK": str(self.clocks / name)}
         with (self.stack.dir / "log" / f"{name}.log").open("ab") as log:
             if "user" in like:  # who else will write to it
                 os.chown(log.fileno(), like["user"], like["group"])
             self.running[name] = subprocess.Popen(**like, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                                   start_new_session=True)
-        if "--listen" in like["args"]:
-            path = like["args"][like["args"].index("--listen") + 1]
+        if name in ENDPOINTS:
             wait_for(lambda: f" {path}\n" in open("/proc/net/unix").read(), 20, f"{name} to listen")
 
     def kill(self, name):

@@ -241,6 +241,15 @@ class GoesOn(RunCase):
         self.assertEqual((0, 1), (table["accepted"], table["not_sent"]))
         self.assertIn("no answer for 1 s: 502 bad_gateway", table["stopped"])
 
+    def test_no_result(self):
+        """Accepted, and given up upon: the next run asks for it again."""
+        self.write("one.pdf")
+        with self.stack.stopped("worker-1"):
+            table, _ = self.run_all(1, "--patience", "1", str(self.folder))
+        self.assertEqual((1, 1), (table["accepted"], table["waiting"]))
+        self.assertRegex(table["unfinished"][0]["why"], "^no result of job .{36} within 1 s: QUEUED$")
+        self.assertEqual((1, 1, 0), tuple(self.run_all(0)[0][k] for k in ("accepted", "earlier", "waiting")))
+
     def test_one_at_a_time(self):
         self.write("one.pdf")
         self.sim.delay(2000)
@@ -316,8 +325,8 @@ class Refused(RunCase):
                 (["--tenant", "A", "."], {}, "tenant"),
                 (["--patience", "-1", "."], {}, "--patience"),
                 (["--jobs", "4"], {}, "which files"),
-                (["/nowhere.pdf"], {}, "there is no '/nowhere.pdf'"),
-                ([str(self.state.parent / "nothing")], {}, "there is no"),
+                (["/nowhere.pdf"], {}, "'/nowhere.pdf' is neither a file nor a folder"),
+                (["/dev/zero"], {}, "'/dev/zero' is neither"),
                 ([], {"MIZAN_URL": None}, "MIZAN_URL is not set"),
                 ([], {"MIZAN_URL": "http://mizan.example.com"}, "https://"),
                 ([], {"MIZAN_URL": "https://a:b@mizan.example.com"}, "https://"),

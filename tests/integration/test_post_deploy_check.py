@@ -436,11 +436,10 @@ class Standing(unittest.TestCase):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
-        for first, status in (({}, 1), ({"checks": []}, 1), (ready, 2)):
-            for rest in nonsense:
-                answers = dict.fromkeys(("/admin/config", "/full-process", "/admin/smoke/run", "/admin/system-health",
-                                         "/admin/feedback-stats"), (200, rest)) | {"/health/ready": (200, first)}
-                done = run(command("--url", f"http://127.0.0.1:{server.server_port}"),
-                           env=environment({}) | {"ADMIN_API_KEY": KEY})
-                self.assertEqual(status, done.returncode, done.stdout)
-                self.assertNotIn("Traceback", done.stdout)
+        for first, rest, status in (({}, {}, 1), ({"checks": []}, {}, 1), *((ready, rest, 2) for rest in nonsense)):
+            answers = dict.fromkeys(("/admin/config", "/full-process", "/admin/smoke/run", "/admin/system-health",
+                                     "/admin/feedback-stats"), (200, rest)) | {"/health/ready": (200, first)}
+            done = run(command("--url", f"http://127.0.0.1:{server.server_port}"),
+                       env=environment({}) | {"ADMIN_API_KEY": KEY})
+            self.assertEqual(status, done.returncode, done.stdout)
+            self.assertNotIn("Traceback", done.stdout)

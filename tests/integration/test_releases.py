@@ -66,8 +66,9 @@ def unpacked(tarball, directory):
 
 
 def with_file(folder, name, text, build_id):
-    """The release with one more file and another build id, its manifest as it should be."""
-    (folder / name).write_text(text)
+    """The release with one more file, or text added to one, and another build id; its manifest as it should be."""
+    with (folder / name).open("a") as file:
+        file.write(text)
     manifest = json.loads((folder / "manifest.json").read_text())
     sha256 = subprocess.run(["sha256sum", folder / name], check=True, capture_output=True, text=True).stdout.split()[0]
     manifest["files"][name] = sha256
@@ -83,9 +84,11 @@ class Releases(unittest.TestCase):
         cls.addClassCleanup(cls.stack.down)
         with concurrent.futures.ThreadPoolExecutor() as pool:
             one, two, bad = (pool.submit(releases.make_release, f"git:{name}", **options) for name, options in (
-                ("one", {}), ("two", {}), ("bad", {"bad": "not_ready"})))
+                ("one", {}), ("two", {}), ("bad", {"bad": True})))
             cls.stack.up()
-            cls.one, cls.two, cls.bad = one.result(), two.result(), bad.result()
+            cls.one, cls.tarball, cls.bad = one.result(), two.result(), bad.result()
+        cls.two = with_file(unpacked(cls.tarball, cls.enterClassContext(releases.scratch())),
+                            "nginx/mizan-problems.conf", "\n# another\n", "git:two")
         cls.root = releases.Root(cls.stack)
         cls.addClassCleanup(shutil.rmtree, cls.root.dir, ignore_errors=True)
         cls.done(cls.root.deploy(cls.one))
@@ -131,11 +134,12 @@ class Releases(unittest.TestCase):
                 uploads.more(8)
                 pids = {name: self.stack.pid(name) for name in ("full_process", "health", "admin", "worker-1", "worker-2", "watchdog")}
                 said = self.done(self.root.deploy(self.two, "--no-check"))
+                self.assertRegex(said, "nginx +reloaded")
                 self.assertEqual("git:two", self.serving())
                 for name, pid in pids.items():
                     self.assertNotEqual(pid, self.stack.pid(name), said)
                 uploads.more(8)
-                self.done(self.root.rollback())
+                self.assertRegex(self.done(self.root.rollback()), "nginx +reloaded")
                 self.assertEqual(("git-one", "git:one"), (self.root.current(), self.serving()))
                 uploads.more(8)
             self.assertLessEqual(set(uploads.told), {200, 202}, uploads.told)
@@ -195,9 +199,9 @@ class Releases(unittest.TestCase):
             self.assertEqual(before, self.state())
         with self.subTest("cut"):
             cut = self.scratch / "cut.tar.gz"
-            cut.write_bytes(self.two.read_bytes()[:-1000])
+            cut.write_bytes(self.tarball.read_bytes()[:-1000])
             self.assert_refused("cannot be unpacked", cut)
-        folder = unpacked(self.two, self.scratch)
+        folder = shutil.copytree(self.two, self.scratch / "changed")
         with self.subTest("damaged"):
             worker = folder / "bin" / "worker"
             whole = worker.read_bytes()
@@ -214,6 +218,7 @@ class Releases(unittest.TestCase):
             with_file(folder, "sql/9000_less.sql", "alter table jobs drop column state;\n", "git:less")
             self.assert_refused("sql/9000_less.sql:1", folder)
         with self.subTest("its settings"):
+            (folder / "sql/9000_less.sql").write_text("")
             with_file(folder, "sql/9000_less.sql", "-- nothing\n", "git:elsewhere")
             self.assert_refused("BUILD_ID", folder)
 
@@ -285,6 +290,22 @@ class Systemd(StackCase):
             status, said = self.deploy(self.other)
             self.assertEqual((1, expected[:1]), (status, self.called()), said)
             self.assertIn("BUILD_ID", said)
+
+    def test_ends_of_the_check(self):
+        """1 and 2 mean back; 3, 4 and what is no answer at all mean that somebody has to look."""
+        self.install()
+        self.assertEqual(0, self.deploy(self.this)[0])
+        folder = unpacked(self.other, self.scratch / "changed")
+        this, other = releases.name_of(self.running), "git-two"
+        every = ((2, (1, this)), (4, (3, other)), (0, (0, other)), (1, (1, this)), (3, (3, other)), (70, (3, other)))
+        for status, expected in every if TORTURE else every[:2]:
+            with self.subTest(status=status):
+                (folder / "scripts/post_deploy_check.py").write_text("")
+                with_file(folder, "scripts/post_deploy_check.py", f"#!/bin/sh\nexit {status}\n", "git:two")
+                ended, said = self.root.deploy(folder, **self.variables)
+                self.assertEqual(expected, (ended, self.root.current()), said)
+                self.root.link_to("current", this)
+                shutil.rmtree(self.root.dir / "releases" / other)
 
     def test_a_rollback_is_asked_for(self):
         """By the watchdog's command, through the file that a path unit waits for."""

@@ -1,7 +1,8 @@
 """Documents lose their content after DOCUMENT_RETENTION_DAYS; what was read from them stays."""
+import concurrent.futures
 import unittest
 
-from failures import ASYNC, holding
+from failures import ASYNC, holding, transaction
 from harness import StackCase, wait_for
 from operators import OperatorCase
 
@@ -93,6 +94,16 @@ class Retention(OperatorCase):
                     self.assertEqual(["t"], self.contents(), "its time begins anew")
         self.assertEqual(document.content, self.get(self.document_paths(job)[0]).body)
 
+    def test_other_bytes_do_not(self):
+        """Not even for whoever has the password of full_process's role."""
+        document, _ = self.processed()
+        self.age(DAYS + 1)
+        self.expire()
+        self.stack.sql(f"select give_content_back('{self.tenant}', '\\x{document.sha256}', 'other')", "app", self.tenant)
+        self.assertEqual(["f"], self.contents())
+        with self.assertRaisesRegex(Exception, "permission denied"):
+            self.stack.sql("update documents set content = 'other'", "app", self.tenant)
+
     def test_a_smoke_run_brings_its_own_back(self):
         self.assertEqual(200, self.stack.admin("POST", "/admin/smoke/run", query={"tenant_id": self.tenant}).status)
         self.age(DAYS + 1)
@@ -132,6 +143,25 @@ class Retention(OperatorCase):
         self.assertEqual("SUCCEEDED", self.stack.ended_job(job_id)["status"])
         self.expire()
         self.assertEqual(["f"], self.contents())
+
+    def test_an_upload_at_the_same_moment(self):
+        """Whichever comes first: a job that was accepted has its document."""
+        document, _ = self.processed()
+        self.age(DAYS + 1)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            with transaction(self.stack) as expiring:
+                expiring(f"select expire_content(clock_timestamp(), {DAYS})")
+                upload = pool.submit(self.upload_done, document, query={"force": "true"})
+                wait_for(lambda: self.stack.value("select count(*) from pg_locks where not granted"), what="the upload that waits")
+            self.assertEqual("SUCCEEDED", upload.result()["status"])
+        self.assertEqual(["t"], self.contents())
+        self.age(DAYS + 1)
+        with transaction(self.stack) as accepting:
+            accepting("insert into jobs (tenant_id, document_id, trace_id) select tenant_id, id, 'at-the-same-moment'"
+                      f" from documents where tenant_id = '{self.tenant}'")
+            self.expire()
+            self.assertEqual(["t"], self.contents())
+        self.stack.sql(f"update jobs set state = 'CANCELLED', finished_at = now() where tenant_id = '{self.tenant}' and state = 'QUEUED'")
 
     def test_some_at_a_time(self):
         with self.stack.stopped("watchdog"):

@@ -7,7 +7,8 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import ROOT, StackCase, environment, wait_for
+import releases
+from harness import ROOT, TEST_DIR, TORTURE, Stack, StackCase, environment, wait_for
 from test_docs import as_pattern, steady
 
 DOCS = ROOT / "docs"
@@ -190,24 +191,12 @@ class Figures(StackCase):
                     self.assertEqual([CHANNELS[c] for c in rule["channels"]], channels.split(", "))
 
 
-class Commands(StackCase):
-    """All blocks from top to bottom, in one shell, as somebody works through the page."""
-
+class ShellCase(StackCase):
     def setUp(self):
         super().setUp()
-        self.clean()
-        self.addCleanup(self.clean)
         home = tempfile.TemporaryDirectory()
         self.addCleanup(home.cleanup)
         self.home = home.name
-
-    def clean(self):
-        """As on a quiet day: no pilot, and no alarm over what other tests provoked."""
-        unfinished = "select count(*) from jobs where state in ('QUEUED', 'RUNNING')"
-        wait_for(lambda: not self.stack.value(unfinished), 60, "an empty queue")
-        self.stack.reset_pilot()
-        self.stack.sql("update pilot_switch set reason = '', changed_by = 'migration'; delete from alerts;"
-                       "delete from front_door_minutes where status_class = 5")
 
     def outputs(self, blocks):
         """What each block printed; the first that fails, fails the test."""
@@ -220,6 +209,23 @@ class Commands(StackCase):
         self.assertEqual(0, done.returncode, f"{blocks[len(came) - 1]}\n{came[-1]}\n{done.stderr}")
         self.assertNotRegex(done.stderr, r"command not found|unbound|syntax error|No such file|jq: error")
         return came
+
+
+class Commands(ShellCase):
+    """All blocks from top to bottom, in one shell, as somebody works through the page."""
+
+    def setUp(self):
+        super().setUp()
+        self.clean()
+        self.addCleanup(self.clean)
+
+    def clean(self):
+        """As on a quiet day: no pilot, and no alarm over what other tests provoked."""
+        unfinished = "select count(*) from jobs where state in ('QUEUED', 'RUNNING')"
+        wait_for(lambda: not self.stack.value(unfinished), 60, "an empty queue")
+        self.stack.reset_pilot()
+        self.stack.sql("update pilot_switch set reason = '', changed_by = 'migration'; delete from alerts;"
+                       "delete from front_door_minutes where status_class = 5")
 
     def test_every_block(self):
         blocks = list(BLOCK.finditer(ENGLISH))
@@ -244,6 +250,39 @@ class Commands(StackCase):
         written = {line for block in BLOCK.finditer(ENGLISH) for line in block["text"].splitlines()}
         for todo in ("ROLLBACK", "VERIFY"):
             self.assertLessEqual({rule["commands"][todo] for rule in rules}, written)
+
+
+@unittest.skipUnless(TORTURE, "in make torture: two deploys on a stack of its own; test_releases has more")
+class Releases(ShellCase):
+    """The blocks that change the build that runs."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack("runbook")
+        cls.addClassCleanup(cls.stack.down)
+        cls.stack.up()
+
+    def build(self):
+        return self.stack.ready().json["build_id"]
+
+    def test_deploy_and_rollback(self):
+        place = releases.Root(self.stack, TEST_DIR / "runbook-releases")
+        status, said = place.deploy(releases.make_release("git:old"))
+        self.assertEqual(0, status, said)
+        releases.make_release("git:abc1234")
+        here = f" --root {place.dir} --manager stack:{self.stack.dir}"
+        deploy, rollback = [], []
+        for block in BLOCK.finditer(ENGLISH):
+            text = block["text"].replace("build/mizan-", f"{TEST_DIR}/tarballs/mizan-")
+            text = re.sub(r"(?m)^scripts/(deploy|rollback).*", lambda m: m[0] + here, text)
+            if text != block["text"]:
+                (rollback if "scripts/rollback" in text else deploy).append(text)
+        self.assertEqual((1, 2), (len(deploy), len(rollback)))
+        shell = [m["text"] for m in BLOCK.finditer(ENGLISH) if ". build/run/env" in m["text"]]
+        self.outputs(shell + deploy)
+        self.assertEqual("git:abc1234", self.build())
+        self.outputs(shell + rollback)
+        self.assertEqual("git:old", self.build())
 
 
 if __name__ == "__main__":

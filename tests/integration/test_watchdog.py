@@ -10,6 +10,7 @@ import unittest
 
 from harness import PILOT, TORTURE, StackCase, wait_for
 from ledger import Ledger
+from receiver import Receiver
 import timelapse
 
 FAST = {"WATCH_INTERVAL_SECONDS": 1}
@@ -135,6 +136,30 @@ class Decides(WatchdogCase):
         self.assertEqual((2, ""), (refused.returncode, refused.stdout))
 
 
+class Blind(WatchdogCase):
+    """Memory has no time to be lapsed: these minutes are real ones."""
+
+    @unittest.skipUnless(TORTURE, "make torture")
+    def test_database_away(self):
+        with Receiver() as receiver, self.watchdog(WATCH_INTERVAL_SECONDS=6, **receiver.settings()):
+            since = len(self.stack.log_text("watchdog"))
+            timelapse.evaluated(self.stack)
+            with self.stack.stopped("postgres"):
+                [event] = receiver.wait_for_accepted("pagerduty", 1, 330)
+                self.assertEqual("trigger", event["event_action"])
+                self.assertTrue(event["dedup_key"].startswith("mizan-ready_503-blind-"), event)
+                [slack] = receiver.wait_for_accepted("slack_alerts", 1)
+                self.assertIn("from memory", json.dumps(slack))
+            resolved = receiver.wait_for_accepted("pagerduty", 2, 60)[1]
+            self.assertEqual(("resolve", event["dedup_key"]), (resolved["event_action"], resolved["dedup_key"]))
+            self.assertEqual([], receiver.faults)
+            self.assertEqual(1, len(self.stack.log("watchdog", "alert.firing", since)))
+            # What was seen meanwhile is there now, without a gap.
+            wait_for(lambda: self.stack.value("select count(*) from ready_samples where not ready") > 140, 20, "the samples")
+            self.assertEqual("f", self.stack.value(
+                "select bool_or(gap > interval '60 seconds') from (select at - lag(at) over (order by at) as gap from ready_samples) s"))
+
+
 class Leads(WatchdogCase):
     def leader(self):
         return self.stack.value("select holder from watch_leader")
@@ -202,6 +227,7 @@ class Leads(WatchdogCase):
     def test_what_cannot_be_asked(self):
         since = len(self.stack.log_text("watchdog"))
         with self.watchdog(READY_URL="ftp://localhost/"):
+            wait_for(lambda: self.stack.log("watchdog", "probe.invalid", since), 10, "a complaint")
             timelapse.evaluated(self.stack)
             self.assertEqual(1, len(self.stack.log("watchdog", "probe.invalid", since)))
             self.assertEqual(0, self.stack.value("select count(*) from ready_samples"))

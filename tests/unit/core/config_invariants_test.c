@@ -65,6 +65,33 @@ static void test_thresholds(void)
 		check_settings(cases[i].set, cases[i].problem, cases[i].line);
 }
 
+#define URL(name) name " must be an https or http URL"
+
+/* Of a secret the name is told, and nothing of the value. */
+static void test_urls(void)
+{
+	static const struct {
+		unsigned line;
+		struct setting set[3];
+		const char *problem;
+	} cases[] = {
+		{ __LINE__, { { "SLACK_ALERTS_WEBHOOK", "https://hooks.slack.com/services/a" } },
+		    NULL },
+		{ __LINE__, { { "SLACK_PRODUCT_WEBHOOK", "http://127.0.0.1:1/a" } }, NULL },
+		{ __LINE__, { { "SLACK_ALERTS_WEBHOOK", "hooks.slack.com/services/a" } },
+		    URL("SLACK_ALERTS_WEBHOOK") },
+		{ __LINE__,
+		    { { "SLACK_PRODUCT_WEBHOOK", "file:///etc/passwd" },
+			{ "PUBLIC_URL", "/admin" } },
+		    URL("PUBLIC_URL") "; " URL("SLACK_PRODUCT_WEBHOOK") },
+		{ __LINE__, { { "PAGERDUTY_URL", "ftp://a/" }, { "RUNBOOK_URL", "javascript:a" } },
+		    URL("PAGERDUTY_URL") "; " URL("RUNBOOK_URL") },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		check_settings(cases[i].set, cases[i].problem, cases[i].line);
+}
+
 #define PILOT_ID "PILOT_TENANT_ID must be a tenant id: [a-z0-9][a-z0-9_-]{0,62}"
 
 static void test_limits_and_environment(void)
@@ -151,5 +178,6 @@ const struct unit_test unit_tests[] = {
 	{ "I7 and I8", test_limits_and_environment },
 	{ "I9", test_keys },
 	{ "every problem in one text", test_all_at_once },
+	{ "urls", test_urls },
 	{ NULL, NULL },
 };

@@ -92,10 +92,17 @@ static void a_chat_reads_all_of_it(void)
 
 static void without_addresses_files_are_named(void)
 {
-	struct alert_message m = message(SNAPSHOT("s1_spike", "resolved", "INVESTIGATE",
-	    "\"resolved_at\":\"2026-01-17T16:00:00.000Z\",\"resolved_reason\":\"clear\",", S1));
+	struct alert_message m = message(
+	    "{\"alert_id\":\"blind-2026\",\"rule\":\"ready_503\",\"event\":\"firing\",\"note\":\"from "
+	    "memory\",\"inputs\":{}}");
 	struct json_object *o;
 
+	o = made(alert_message_slack, &m);
+	CU_ASSERT_PTR_NOT_NULL(strstr(AT(o, "blocks", "0", "text", "text"),
+	    "<https://mizan.example.com/admin/alerts|Alert>"));
+	(void)json_object_put(o);
+	m.snapshot = SNAPSHOT("s1_spike", "resolved", "INVESTIGATE",
+	    "\"resolved_at\":\"2026-01-17T16:00:00.000Z\",\"resolved_reason\":\"clear\",", S1);
 	m.public_url = m.runbook_url = NULL;
 	o = made(alert_message_slack, &m);
 	CHECK_STR(AT(o, "blocks", "0", "text", "text"),
@@ -160,12 +167,29 @@ static void measures(void)
 		    "{\"value\":301,\"threshold\":300,\"http_status\":503,\"failing_checks\":["
 		    "\"openai_api\"],\"provider_alone\":true}",
 		    "not ready for 5 min 1 s on end (limit 5 min), HTTP 503, failing: openai_api; "
-		    "only the provider fails, an older build cannot mend that" },
+		    "it is the provider's doing, which an older build cannot mend" },
 		{ __LINE__, "queue_stuck",
-		    "{\"depth\":40,\"depth_before\":12,\"consumed\":0,\"oldest_due_seconds\":930,"
-		    "\"window_seconds\":900,\"provider_state\":\"ok\"}",
-		    "40 jobs wait, 12 were waiting 15 min ago, 0 were consumed since; the oldest is "
-		    "due for 15 min 30 s; provider: ok" },
+		    "{\"value\":930,\"threshold\":900,\"depth\":40,\"depth_before\":12,"
+		    "\"oldest_due_seconds\":925,\"provider_state\":\"ok\"}",
+		    "40 jobs wait, none was finished for 15 min 30 s on end (limit 15 min); the "
+		    "oldest is due for 15 min 25 s" },
+		{ __LINE__, "queue_stuck",
+		    "{\"value\":null,\"threshold\":900,\"depth\":3,\"oldest_due_seconds\":null,"
+		    "\"provider_alone\":true}",
+		    "3 jobs wait; it is the provider's doing, which an older build cannot mend" },
+		{ __LINE__, "ready_503",
+		    "{\"value\":null,\"threshold\":300,\"not_ready_since\":null,\"http_status\":"
+		    "null,\"failing_checks\":[]}",
+		    "ready" },
+		{ __LINE__, "error_5xx",
+		    "{\"value\":0.05,\"threshold\":0.05,\"errors\":1,\"requests\":20,"
+		    "\"window_seconds\":600,\"from\":\"2026-01-17T14:21:00.000Z\",\"to\":"
+		    "\"2026-01-17T15:00:12.345Z\"}",
+		    "1 of 20 requests answered with 5xx: 5 % in 39 min (limit 5 %)" },
+		{ __LINE__, "error_5xx",
+		    "{\"value\":null,\"threshold\":0.05,\"errors\":0,\"requests\":0,"
+		    "\"window_seconds\":600}",
+		    "0 of 0 requests answered with 5xx in 10 min (limit 5 %)" },
 		{ __LINE__, "error_5xx",
 		    "{\"value\":0.075,\"threshold\":0.05,\"errors\":15,\"requests\":200,\"window_"
 		    "seconds\":600}",
@@ -258,7 +282,7 @@ static char *hostile(const char *piece, size_t n)
 	buf_adds(&b, "\",\"pending_at\":\"");
 	for (size_t i = 0; i < n; i++)
 		buf_adds(&b, piece);
-	buf_adds(&b, "\",\"inputs\":{\"failing_checks\":[");
+	buf_adds(&b, "\",\"inputs\":{\"value\":310,\"threshold\":300,\"failing_checks\":[");
 	for (size_t i = 0; i < n; i++)
 		buf_addf(&b, "%s\"%s\"", i > 0 ? "," : "", piece);
 	buf_adds(&b, "]}}");

@@ -22,24 +22,32 @@ export function decisionBadge(decision) {
   return decision === null ? t('alerts.decision_none') : badge(DECISION_KINDS[decision] ?? 'muted', word('decision', decision));
 }
 
+/* How far back it looked, which may be further than usual. */
+function windowOf({ from, to, window_seconds: usual }) {
+  return span(from && to ? Math.round((new Date(to) - new Date(from)) / 60_000) * 60 : usual);
+}
+
 const share = (part, all) => (inputs) => ({
-  part: inputs[part], all: inputs[all], value: percent(inputs.value), threshold: percent(inputs.threshold), window: span(inputs.window_seconds) });
+  part: inputs[part], all: inputs[all], value: percent(inputs.value), threshold: percent(inputs.threshold), window: windowOf(inputs) });
+const lasting = (inputs) => ({ depth: inputs.depth, value: span(inputs.value), threshold: span(inputs.threshold) });
 
 const MEASURES = {
-  ready_503: (inputs) => ({ value: span(inputs.value), threshold: span(inputs.threshold) }),
-  queue_stuck: (inputs) => ({ depth: inputs.depth, before: inputs.depth_before, consumed: inputs.consumed,
-    window: span(inputs.window_seconds), oldest: span(inputs.oldest_due_seconds) }),
+  ready_503: lasting,
+  queue_stuck: lasting,
   error_5xx: share('errors', 'requests'),
   s1_spike: share('s1', 'incidents'),
-  latency_spike: (inputs) => ({ n: number(inputs.n), window: span(inputs.window_seconds), p95: duration(inputs.p95_ms),
+  latency_spike: (inputs) => ({ n: number(inputs.n), window: windowOf(inputs), p95: duration(inputs.p95_ms),
     threshold: number(inputs.threshold, 2), baseline: duration(inputs.baseline_ms) }),
   feedback_drop: share('resolved_with_feedback', 'resolved'),
 };
+/* What has to last and does not at present: there is no time to tell. */
+const NOT_NOW = ['ready_503', 'queue_stuck'];
 
 /* Value against threshold, as a sentence. */
 export function measure({ rule, inputs }) {
   if (!(rule in MEASURES)) return h('code', null, JSON.stringify(inputs));
-  return [t(`alerts.measure_${rule}`, MEASURES[rule](inputs)),
+  const key = NOT_NOW.includes(rule) && inputs.value === null ? `alerts.not_now_${rule}` : `alerts.measure_${rule}`;
+  return [t(key, MEASURES[rule](inputs)),
     inputs.failing_checks?.length > 0 && [' ', stranger(t('alerts.measure_failing', { names: inputs.failing_checks.join(', ') }))],
     inputs.provider_alone === true && [' ', t('alerts.measure_provider')]];
 }

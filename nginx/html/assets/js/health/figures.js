@@ -135,11 +135,17 @@ function bar(length, share) {
   return h('span', { class: 'mz-hbar-cell' }, line, percent(share, 1));
 }
 
+/* "2-5%" and "20%+", as the reader's language writes percentages. */
+function binLabel(label) {
+  const [from, to] = label.match(/\d+/g).map((n) => percent(n / 100));
+  return to ? `${from}–${to}` : `≥ ${from}`;
+}
+
 export function histogramCard(histogram) {
   const total = histogram.reduce((sum, bin) => sum + bin.count, 0);
   if (total === 0) return card(t('health.histogram_title'), empty(t('health.no_mismatches')));
   return card(t('health.histogram_title'), bars(t('health.histogram_title'), t('health.deviation'),
-    histogram.map((bin) => ({ ...bin, share: bin.count / total }))));
+    histogram.map((bin) => ({ ...bin, label: binLabel(bin.label), share: bin.count / total }))));
 }
 
 export function actionsCard(actions) {

@@ -55,7 +55,7 @@ function entryTable(entries) {
       { title: t('audit_log.actor'), cell: (entry) => h('bdi', { class: 'mz-name' }, entry.actor) },
       { title: t('audit_log.action'), cell: (entry) => h('code', { class: 'text-nowrap' }, entry.action) },
       { title: t('audit_log.object'), cell: (entry) => objectOf(entry), wide: true },
-      { title: t('audit_log.tenant'), cell: (entry) => entry.tenant_id ?? t('audit_log.nothing') },
+      { title: t('audit_log.tenant'), cell: (entry) => (entry.tenant_id ? h('bdi', { class: 'mz-name' }, entry.tenant_id) : t('audit_log.nothing')) },
       { title: t('audit_log.detail'), cell: (entry) => details(entry.detail), wide: true },
     ] });
 }

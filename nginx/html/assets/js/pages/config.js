@@ -73,10 +73,13 @@ function settingsCard(keys) {
     place, h('p', { class: 'mz-soft mt-3' }, t('config.note')));
 }
 
+/* It breaks between its words, if it has to. */
+const settingName = (name) => h('code', { class: 'mz-setting' }, name.split('_').flatMap((word, i) => (i > 0 ? ['_', h('wbr'), word] : [word])));
+
 function settingsTable(keys) {
   return table({
     caption: t('config.settings'), rows: keys, columns: [
-      { title: t('config.name'), cell: (key) => h('code', null, key.name), header: true },
+      { title: t('config.name'), cell: (key) => settingName(key.name), header: true },
       { title: t('config.value'), cell: (key) => h('code', null, String(key.value)) },
       { title: t('config.default'), cell: (key) => h('code', { class: 'mz-soft' }, String(key.default ?? '')) },
       { title: t('config.state'), cell: (key) => (key.is_default ? badge('muted', t('config.is_default')) : badge('info', t('config.is_changed'), '≠')) },

@@ -29,7 +29,7 @@ const strings = {
   },
   tr: {
     'jobs.now': 'Şu anda', 'jobs.ended': 'Son 24 saatte bitenler', 'jobs.any': 'hepsi',
-    'jobs.stuckOnly': 'Yalnızca takılanlar', 'jobs.text': 'Metin', 'jobs.textHint': 'dosya, kimlik, trace, hata',
+    'jobs.stuckOnly': 'Yalnızca takılanlar', 'jobs.text': 'Metin', 'jobs.textHint': 'dosya, ID, trace, hata',
     'jobs.count.queued': 'Kuyrukta', 'jobs.count.running': 'İşleniyor', 'jobs.count.stuck': 'Takılan', 'jobs.count.failed': 'Başarısız',
     'jobs.count.skipped': 'Atlanan', 'jobs.count.cancelled': 'İptal edilen', 'jobs.count.succeeded': 'Tamamlanan',
     'jobs.cancelChosen': 'Seçilenleri iptal et ({n})', 'jobs.retryChosen': 'Seçilenleri yeniden dene ({n})',
