@@ -223,11 +223,16 @@ class Commands(ShellCase):
         """As on a quiet day: no pilot, no alarm over what other tests provoked, no worker that they killed."""
         unfinished = "select count(*) from jobs where state in ('QUEUED', 'RUNNING')"
         wait_for(lambda: not self.stack.value(unfinished), 60, "an empty queue")
+        wait_for(self.is_watched, 40, "a watchdog that leads, with the stack's own settings")
         self.stack.reset_pilot()
         self.stack.sql("update pilot_switch set reason = '', changed_by = 'migration'; delete from alerts;"
                        "delete from front_door_minutes where status_class = 5;"
                        "update worker_heartbeats set stopped_at = seen_at where stopped_at is null"
                        " and started_at < (select max(started_at) from worker_heartbeats)")
+
+    def is_watched(self):
+        watchdog = self.stack.admin("GET", "/admin/alerts").json["watchdog"]
+        return watchdog["alive"] and not watchdog["channels"] and not watchdog["auto_stop"]
 
     def test_every_block(self):
         blocks = list(BLOCK.finditer(ENGLISH))
