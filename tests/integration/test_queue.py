@@ -160,7 +160,8 @@ class Outages(QueueCase):
             wait_for(lambda: all(self.sim.calls(d.sha256) for d in documents), what="the calls")
             self.stack.kill("full_process")
             for client in clients:
-                self.assertIn(client.result().status, (502, 504))
+                # Over a connection that was kept nginx tries once more: it is the same job.
+                self.assertIn(client.result().status, (200, 502, 504))
         self.running_again("full_process", pid)
         for document in documents:
             again = wait_for(lambda d=document: self.served(d), what="the answer to the second upload")

@@ -195,7 +195,8 @@ class Endpoint(TortureCase):
                 client = pool.submit(self.history.upload, document, self.tenant, expected="mismatch")
                 wait_for(self.waiting_for_locks, what="an upload that waits")
                 self.kill("full_process")
-                self.assertIn(client.result().status, (502, 504))
+            # Over a connection that was kept nginx tries once more: it is the same job.
+            self.assertIn(client.result().status, (200, 502, 504))
         self.listening()
         told = self.history.upload(document, self.tenant, expected="mismatch")
         self.assertEqual(200, told.status)
