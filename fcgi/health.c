@@ -3,6 +3,7 @@
  * asked about once a second.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +16,13 @@
 
 enum { THREADS = 32, FRESH_MS = 1000, STALE_MS = 10000, MAX_REPORT = 16 << 10 };
 
+/* Of those who would wait for a check under way: threads are left for GET /health. */
+enum { MAX_WAITING = THREADS / 2 };
+
 struct health {
 	struct app app;           /* first: see app.h */
 	pthread_mutex_t checking; /* held by the one who asks the database */
+	atomic_int waiting;       /* for that one's report */
 	pthread_mutex_t lock;     /* the report */
 	struct buf report;        /* in room: a want of memory is no want of a report */
 	char room[MAX_REPORT];
@@ -102,16 +107,26 @@ static int64_t age(struct health *h)
 	return ms;
 }
 
-/* One asks; the others take what is there, unless that is too old to be of use. */
+static bool wait_for_checker(struct health *h)
+{
+	bool may = atomic_fetch_add(&h->waiting, 1) < MAX_WAITING;
+
+	if (may)
+		(void)pthread_mutex_lock(&h->checking);
+	atomic_fetch_sub(&h->waiting, 1);
+	return may;
+}
+
+/*
+ * One asks; the others take what is there.  Where that is too old to be of use they wait for the
+ * one, or, if too many wait already, take it all the same: its timestamp tells.
+ */
 static void refresh(struct health *h)
 {
 	if (age(h) < FRESH_MS)
 		return;
-	if (pthread_mutex_trylock(&h->checking) != 0) {
-		if (age(h) < STALE_MS)
-			return;
-		(void)pthread_mutex_lock(&h->checking);
-	}
+	if (pthread_mutex_trylock(&h->checking) != 0 && (age(h) < STALE_MS || !wait_for_checker(h)))
+		return;
 	if (age(h) >= FRESH_MS)
 		check_now(h);
 	(void)pthread_mutex_unlock(&h->checking);
@@ -121,8 +136,10 @@ static enum rc ready_get(struct route_context *cx, struct err *e)
 {
 	struct health *h = cx->app;
 
-	(void)e;
 	refresh(h);
+	if (age(h) == INT64_MAX)
+		return err_set(e, RC_UNAVAILABLE, "database_unavailable",
+		    "the first check is still under way");
 	(void)pthread_mutex_lock(&h->lock);
 	buf_add(&cx->rs->body, h->report.p, h->report.len);
 	cx->rs->status = h->ready ? 200 : 503;

@@ -69,7 +69,10 @@ static enum rc map_file(const char *path, size_t max, struct body *b, struct err
 	struct stat st;
 	enum rc rc = RC_OK;
 
-	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+		rc = err_set(e, RC_UNAVAILABLE, "out_of_memory", "no descriptor is left: %s",
+		    strerror(errno));
+	} else if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		rc = err_set(e, RC_INTERNAL, "body_unreadable",
 		    "the request body cannot be read: %s", strerror(errno));
 	} else if ((size_t)st.st_size > max) {

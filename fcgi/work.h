@@ -13,23 +13,29 @@
 #include "openai/request.h"
 #include "store/queue.h"
 
-/* A claimed job on its way through: its call is in flight, or its result waits to be written. */
+/* What a task waits for: the provider's answer, or to be written as a result or as a release. */
+enum task_state { TASK_CALLING, TASK_ENDS, TASK_GOES_BACK };
+
+/* A claimed job on its way through. */
 struct task {
 	struct task *next; /* in worker.tasks */
 	struct queue_job job;
+	enum task_state state;
 	char document_sha256[SHA256_TEXT];
 	bool budget_doubled;   /* its answer was cut once, SPEC §5 `length` */
 	int64_t extraction_ms; /* of all its calls */
-	size_t body_bytes;     /* of the request in flight */
+	size_t bytes;          /* of the request in flight, then of its answer */
 
-	bool answered; /* the members below are filled: it waits to be written */
+	/* The answer, and what became of it. */
 	struct openai_raw raw;
 	struct openai_reply reply;
-	struct queue_call call;
-	const char *failure; /* stable reason; NULL: it was read */
+	struct queue_call call; /* outcome NULL: there is none to record */
+	const char *failure;    /* stable reason; NULL: it was read */
 	char detail[200];
-	struct record record;
-	struct queue_result result;
+	struct record record;       /* TASK_ENDS */
+	struct queue_result result; /* TASK_ENDS */
+	int64_t delay_ms;           /* TASK_GOES_BACK: as queue_release() takes them */
+	bool uses_attempt;
 };
 
 struct worker {
@@ -42,9 +48,10 @@ struct worker {
 	char host[64];
 	struct task *tasks;
 	size_t n_tasks;
-	size_t body_bytes; /* of all requests in flight */
+	size_t bytes;      /* of all requests in flight and answers not written */
+	size_t fetch;      /* how many documents at a time; fewer after a fetch that failed */
 	bool more;         /* there may be due jobs: claim without waiting */
-	bool results_wait; /* for the database, which was noted */
+	bool answers_wait; /* for the database, which was noted */
 };
 
 /* May another job be claimed?  WORKER_CONCURRENCY and the memory of large documents say. */
@@ -65,15 +72,25 @@ void work_outcome(struct worker *w, struct task *t, struct openai_raw *raw);
 /* t is to be written as FAILED for this reason; no call, or its call's answer, goes with it. */
 void work_fail(struct worker *w, struct task *t, const char *reason, const char *detail);
 
-/* Write what is answered, many in one transaction; what cannot be written now stays. */
+/* t is to go back into the queue, its call recorded where there was one: see queue_release(). */
+void work_release(
+    struct task *t, const char *reason, const char *detail, int64_t delay_ms, bool uses_attempt);
+
+/* t goes back since its call could not even be started. */
+void work_not_started(struct task *t, const struct err *why);
+
+/*
+ * Write what is answered, many results in one transaction; what cannot be written now stays, its
+ * lease renewed: what is paid for is not lost to a database that is away.
+ */
 void work_finish(struct worker *w);
 
 /* Log an event about t's job. */
 void work_log(const struct task *t, enum log_level level, const char *event, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 
-/* The request of t's call is no longer in memory. */
-void work_call_over(struct worker *w, struct task *t);
+/* What t holds in memory of its call: a request, then its answer. */
+void work_holds(struct worker *w, struct task *t, size_t bytes);
 
 /* Forget t. */
 void work_drop(struct worker *w, struct task *t);

@@ -5,13 +5,13 @@
 #include "work.h"
 
 enum {
-	MAX_CLAIM = 16,                     /* so that leases are renewed between two claims */
-	MAX_BODY_BYTES = 128 * 1024 * 1024, /* of requests in flight; a claim may exceed it once */
+	MAX_CLAIM = 16,                /* so that leases are renewed between two claims */
+	MAX_BYTES = 128 * 1024 * 1024, /* of worker.bytes; a claim may exceed it once */
 };
 
 bool work_has_place(const struct worker *w)
 {
-	return w->n_tasks < (size_t)w->app.cfg.worker_concurrency && w->body_bytes < MAX_BODY_BYTES;
+	return w->n_tasks < (size_t)w->app.cfg.worker_concurrency && w->bytes < MAX_BYTES;
 }
 
 void work_log(const struct task *t, enum log_level level, const char *event, const char *fmt, ...)
@@ -31,10 +31,10 @@ void work_log(const struct task *t, enum log_level level, const char *event, con
 	log_event(level, event, fields, "%s", message);
 }
 
-void work_call_over(struct worker *w, struct task *t)
+void work_holds(struct worker *w, struct task *t, size_t bytes)
 {
-	w->body_bytes -= t->body_bytes;
-	t->body_bytes = 0;
+	w->bytes += bytes - t->bytes;
+	t->bytes = bytes;
 }
 
 void work_drop(struct worker *w, struct task *t)
@@ -45,7 +45,7 @@ void work_drop(struct worker *w, struct task *t)
 		at = &(*at)->next;
 	*at = t->next;
 	w->n_tasks--;
-	work_call_over(w, t);
+	work_holds(w, t, 0);
 	openai_reply_clear(&t->reply);
 	openai_raw_clear(&t->raw);
 	record_clear(&t->record);
@@ -65,8 +65,7 @@ static enum rc submit(struct worker *w, struct task *t, const struct queue_docum
 	if (rc != RC_OK)
 		return rc;
 	(void)snprintf(t->document_sha256, sizeof t->document_sha256, "%s", doc->sha256);
-	t->body_bytes = body.len;
-	w->body_bytes += body.len;
+	work_holds(w, t, body.len);
 	rc = openai_client_submit(w->client, &body, t, e);
 	buf_free(&body);
 	return rc;
@@ -84,48 +83,60 @@ enum rc work_submit(struct worker *w, struct task *t, int64_t budget, struct err
 	return rc;
 }
 
-/* A claim whose call cannot even be started goes back; if that fails too, its lease ends. */
-static void hand_back(struct worker *w, struct task *t, const struct err *why)
+/* The database went away while the documents of these were fetched. */
+static void hand_back(struct worker *w, struct task *tasks[], size_t n, const struct err *why)
 {
-	work_log(t, LOG_WARN_LEVEL, "job.released", "not started: %s", why->msg);
-	if (queue_release(w->pg, &w->app.cfg, &t->job, NULL, -1, why->code,
-		"the call could not be started", false, NULL) != RC_OK)
-		work_log(t, LOG_WARN_LEVEL, "job.lease", "left to its lease");
-	work_drop(w, t);
+	const struct queue_job *jobs[MAX_CLAIM];
+	bool back;
+
+	for (size_t i = 0; i < n; i++)
+		jobs[i] = &tasks[i]->job;
+	back = queue_hand_back(w->pg, jobs, n, NULL) == RC_OK;
+	for (size_t i = 0; i < n; i++) {
+		work_log(tasks[i], LOG_WARN_LEVEL, back ? "job.released" : "job.lease",
+		    "not started, %s: %s", back ? "handed back" : "left to its lease", why->msg);
+		work_drop(w, tasks[i]);
+	}
 }
 
-/*
- * Calls for all of these, at most QUEUE_DOCUMENTS; what fails is handed back.  RC_UNAVAILABLE: the
- * database went away, and they are gone.
- */
-static enum rc call_for(struct worker *w, struct task *tasks[], size_t n)
+/* Calls for all of these, at most QUEUE_DOCUMENTS.  RC_UNAVAILABLE: no document came. */
+static enum rc call_for(struct worker *w, struct task *tasks[], size_t n, struct err *e)
 {
 	const struct queue_job *jobs[QUEUE_DOCUMENTS] = { 0 };
 	struct queue_document docs[QUEUE_DOCUMENTS] = { 0 };
-	struct err e = { 0 };
 	enum rc fetched, rc;
 
 	for (size_t i = 0; i < n; i++)
 		jobs[i] = &tasks[i]->job;
-	fetched = queue_documents(w->pg, jobs, n, docs, &e);
-	if (fetched == RC_UNAVAILABLE) {
-		const bool back = queue_hand_back(w->pg, jobs, n, NULL) == RC_OK;
-		for (size_t i = 0; i < n; i++) {
-			work_log(tasks[i], LOG_WARN_LEVEL, back ? "job.released" : "job.lease",
-			    "not started, %s: %s", back ? "handed back" : "left to its lease",
-			    e.msg);
-			work_drop(w, tasks[i]);
-		}
+	fetched = queue_documents(w->pg, jobs, n, docs, e);
+	if (fetched == RC_UNAVAILABLE)
 		return fetched;
-	}
 	for (size_t i = 0; i < n; i++) {
 		rc = fetched;
 		if (rc == RC_OK)
 			rc = submit(
-			    w, tasks[i], &docs[i], w->app.cfg.openai_max_completion_tokens, &e);
+			    w, tasks[i], &docs[i], w->app.cfg.openai_max_completion_tokens, e);
 		queue_document_free(&docs[i]);
 		if (rc != RC_OK)
-			hand_back(w, tasks[i], &e);
+			work_not_started(tasks[i], e);
+	}
+	return RC_OK;
+}
+
+/*
+ * Some documents at a time.  Where those do not come in time, over a slow link say, the next are
+ * fetched one by one, and more again with each that comes.
+ */
+static enum rc call_for_all(struct worker *w, struct task *tasks[], size_t n, struct err *e)
+{
+	for (size_t i = 0, some; i < n; i += some) {
+		some = n - i < w->fetch ? n - i : w->fetch;
+		if (call_for(w, tasks + i, some, e) != RC_OK) {
+			hand_back(w, tasks + i, n - i, e);
+			w->fetch = 1;
+			return RC_UNAVAILABLE;
+		}
+		w->fetch = w->fetch * 2 < QUEUE_DOCUMENTS ? w->fetch * 2 : QUEUE_DOCUMENTS;
 	}
 	return RC_OK;
 }
@@ -147,20 +158,31 @@ static struct task *take_on(struct worker *w, const struct queue_job *job)
 	return NULL;
 }
 
-static void skipped(struct worker *w, const struct queue_job *job)
+/* Who waits for one of these is told once for all; without memory it looks by itself. */
+static void skipped(struct worker *w, const struct queue_job jobs[], size_t n)
 {
-	const struct task t = { .job = *job };
+	const struct queue_job **waiting = calloc(n + 1, sizeof *waiting);
+	struct err e = { 0 };
+	size_t n_waiting = 0;
 
-	work_log(&t, LOG_WARN_LEVEL, "job.skipped", "skipped: the pilot is off");
-	if (job->reply_channel[0] != '\0' && queue_notify(w->pg, &job, 1, NULL) != RC_OK)
-		work_log(&t, LOG_DEBUG_LEVEL, "job.notify", "nobody was told");
+	for (size_t i = 0; i < n; i++) {
+		const struct task t = { .job = jobs[i] };
+		if (!jobs[i].skipped)
+			continue;
+		work_log(&t, LOG_WARN_LEVEL, "job.skipped", "skipped: the pilot is off");
+		if (waiting != NULL && jobs[i].reply_channel[0] != '\0')
+			waiting[n_waiting++] = &jobs[i];
+	}
+	if (n_waiting > 0 && queue_notify(w->pg, waiting, n_waiting, &e) != RC_OK)
+		log_warn("job.notify", "waiting clients were not told: %s", e.msg);
+	free(waiting);
 }
 
 enum rc work_claim(struct worker *w, struct err *e)
 {
 	size_t limit = (size_t)w->app.cfg.worker_concurrency - w->n_tasks;
 	struct queue_job *jobs = NULL;
-	struct task *tasks[QUEUE_DOCUMENTS];
+	struct task *tasks[MAX_CLAIM];
 	size_t n = 0, n_tasks = 0;
 	enum rc rc;
 
@@ -173,22 +195,11 @@ enum rc work_claim(struct worker *w, struct err *e)
 	rc = queue_claim(w->pg, &w->app.cfg, w->id, limit, &jobs, &n, e);
 	if (rc != RC_OK)
 		return rc;
-	for (size_t i = 0; i < n && rc == RC_OK; i++) {
-		if (jobs[i].skipped)
-			skipped(w, &jobs[i]);
-		else if ((tasks[n_tasks] = take_on(w, &jobs[i])) != NULL)
+	for (size_t i = 0; i < n && n_tasks < MAX_CLAIM; i++)
+		if (!jobs[i].skipped && (tasks[n_tasks] = take_on(w, &jobs[i])) != NULL)
 			n_tasks++;
-		if (n_tasks == QUEUE_DOCUMENTS || (n_tasks > 0 && i + 1 == n)) {
-			rc = call_for(w, tasks, n_tasks);
-			n_tasks = 0;
-			if (rc != RC_OK && i + 1 < n)
-				log_warn("job.lease", "%zu more jobs are left to their leases",
-				    n - i - 1);
-		}
-	}
+	skipped(w, jobs, n);
 	w->more = n > 0 && n >= limit;
 	free(jobs);
-	return rc == RC_OK ? RC_OK
-			   : err_set(e, rc, "database_unavailable",
-				 "the database went away while documents were fetched");
+	return call_for_all(w, tasks, n_tasks, e);
 }

@@ -1,6 +1,7 @@
 /*
- * Writing results: many in one transaction, so that one flush to disk serves them all; the
- * pilot's one at a time (see queue_finish()).
+ * Writing what is answered.  Results: many in one transaction, so that one flush to disk serves
+ * them all; the pilot's one at a time (see queue_finish()).  Releases, which are seldom many: each
+ * by itself.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static size_t collect(struct worker *w, struct task *batch[MAX_BATCH], bool pilo
 	size_t n = 0;
 
 	for (struct task *t = w->tasks; t != NULL && n < (pilot ? 1 : MAX_BATCH); t = t->next)
-		if (t->answered && is_pilot(w, t) == pilot)
+		if (t->state == TASK_ENDS && is_pilot(w, t) == pilot)
 			batch[n++] = t;
 	return n;
 }
@@ -112,20 +113,25 @@ static void unwritable(struct worker *w, struct task *t, const struct err *why)
 	work_drop(w, t);
 }
 
+/* RC_UNAVAILABLE, which is said once, until something can be written again. */
+static enum rc note_waiting(struct worker *w, enum rc rc, const struct err *e)
+{
+	if (rc == RC_UNAVAILABLE && !w->answers_wait)
+		log_warn("job.finish", "answers wait for the database: %s", e->msg);
+	w->answers_wait = rc == RC_UNAVAILABLE;
+	return rc;
+}
+
 /* RC_UNAVAILABLE: the database is away, nothing of the batch was written. */
 static enum rc write(struct worker *w, struct task *batch[], size_t n)
 {
 	struct err e = { 0 };
-	enum rc rc = write_batch(w, batch, n, &e);
+	enum rc rc = note_waiting(w, write_batch(w, batch, n, &e), &e);
 
-	if (rc != RC_UNAVAILABLE)
-		w->results_wait = false;
 	if (rc == RC_OK) {
 		finished(w, batch, n);
 	} else if (rc == RC_UNAVAILABLE) {
-		if (!w->results_wait)
-			log_warn("job.finish", "%zu results wait for the database: %s", n, e.msg);
-		w->results_wait = true;
+		return rc;
 	} else if (n > 1) {
 		/* One of them is at fault: each by itself shows which. */
 		rc = RC_OK;
@@ -135,6 +141,25 @@ static enum rc write(struct worker *w, struct task *batch[], size_t n)
 		unwritable(w, batch[0], &e);
 	}
 	return rc;
+}
+
+/* Back into the queue; t is gone after it, unless RC_UNAVAILABLE. */
+static enum rc give_back(struct worker *w, struct task *t)
+{
+	struct err e = { 0 };
+	enum rc rc =
+	    queue_release(w->pg, &w->app.cfg, &t->job, t->call.outcome != NULL ? &t->call : NULL,
+		t->delay_ms, t->failure, t->detail, t->uses_attempt, &e);
+
+	if (note_waiting(w, rc, &e) == RC_UNAVAILABLE)
+		return rc;
+	if (rc == RC_OK)
+		work_log(t, LOG_WARN_LEVEL, "job.released", "back in the queue: %s", t->failure);
+	else
+		work_log(
+		    t, LOG_WARN_LEVEL, "job.lease", "not released, left to its lease: %s", e.msg);
+	work_drop(w, t);
+	return RC_OK;
 }
 
 void work_finish(struct worker *w)
@@ -149,4 +174,9 @@ void work_finish(struct worker *w)
 	}
 	while (rc != RC_UNAVAILABLE && (n = collect(w, batch, true)) > 0)
 		rc = write(w, batch, n);
+	for (struct task *next, *t = w->tasks; rc != RC_UNAVAILABLE && t != NULL; t = next) {
+		next = t->next;
+		if (t->state == TASK_GOES_BACK)
+			rc = give_back(w, t);
+	}
 }

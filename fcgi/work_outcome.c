@@ -35,25 +35,32 @@ static void report(struct worker *w, const struct task *t, const char *state, in
 		    "provider.state", "provider is %s", now);
 }
 
-/* Back into the queue; t is gone after it. */
-static void release(struct worker *w, struct task *t, int64_t delay_ms, bool uses_attempt)
+void work_release(
+    struct task *t, const char *reason, const char *detail, int64_t delay_ms, bool uses_attempt)
 {
-	struct err e = { 0 };
-	enum rc rc = queue_release(w->pg, &w->app.cfg, &t->job, &t->call, delay_ms, t->reply.reason,
-	    t->reply.detail, uses_attempt, &e);
+	t->state = TASK_GOES_BACK;
+	t->failure = reason;
+	if (detail != t->detail)
+		(void)snprintf(t->detail, sizeof t->detail, "%s", detail);
+	t->delay_ms = delay_ms;
+	t->uses_attempt = uses_attempt;
+}
 
-	if (rc == RC_OK)
-		work_log(
-		    t, LOG_WARN_LEVEL, "job.released", "back in the queue: %s", t->reply.reason);
-	else
-		work_log(
-		    t, LOG_WARN_LEVEL, "job.lease", "not released, left to its lease: %s", e.msg);
-	work_drop(w, t);
+void work_not_started(struct task *t, const struct err *why)
+{
+	work_log(t, LOG_WARN_LEVEL, "job.call", "not started: %s", why->msg);
+	work_release(t, "client_failed", "the call could not be started", -1, false);
+}
+
+/* For what the reply says. */
+static void release(struct task *t, int64_t delay_ms, bool uses_attempt)
+{
+	work_release(t, t->reply.reason, t->reply.detail, delay_ms, uses_attempt);
 }
 
 static void result(struct task *t)
 {
-	t->answered = true;
+	t->state = TASK_ENDS;
 	t->result = (struct queue_result){
 		.job = &t->job,
 		.call = t->call.outcome != NULL ? &t->call : NULL,
@@ -93,7 +100,7 @@ void work_fail(struct worker *w, struct task *t, const char *reason, const char 
 static void document_failed(struct worker *w, struct task *t)
 {
 	if (t->job.attempts + 1 < w->app.cfg.job_max_attempts)
-		release(w, t, -1, true);
+		release(t, -1, true);
 	else
 		work_fail(w, t, t->reply.reason, t->reply.detail);
 }
@@ -109,23 +116,25 @@ static void read_well(struct worker *w, struct task *t)
 	}
 	t->reply.reason = t->call.outcome = "client_failed";
 	(void)snprintf(t->reply.detail, sizeof t->reply.detail, "out of memory");
-	release(w, t, -1, false);
+	release(t, -1, false);
 }
 
 /* One more try with twice the budget, under the same lease. */
 static void cut_short(struct worker *w, struct task *t)
 {
 	struct err e = { 0 };
+	enum rc rc;
 
 	if (t->budget_doubled) {
 		document_failed(w, t);
 		return;
 	}
 	t->budget_doubled = true;
-	if (queue_record_call(w->pg, &t->job, &t->call, &e) != RC_OK) {
-		/* Without the lease, or the database, the next call would be paid for nothing. */
-		work_log(t, LOG_WARN_LEVEL, "job.lease", "not asked again: %s", e.msg);
-		work_drop(w, t);
+	rc = queue_record_call(w->pg, &t->job, &t->call, &e);
+	if (rc != RC_OK) {
+		/* Without its lease, or the database, the next call would be paid for nothing. */
+		work_log(t, LOG_WARN_LEVEL, "job.budget", "not asked again: %s", e.msg);
+		release(t, -1, false);
 		return;
 	}
 	openai_reply_clear(&t->reply);
@@ -133,11 +142,8 @@ static void cut_short(struct worker *w, struct task *t)
 	t->call = (struct queue_call){ 0 };
 	work_log(
 	    t, LOG_INFO_LEVEL, "job.budget", "the answer was cut: once more with twice the budget");
-	if (work_submit(w, t, 2 * w->app.cfg.openai_max_completion_tokens, &e) != RC_OK) {
-		work_log(t, LOG_WARN_LEVEL, "job.lease", "not started again, left to its lease: %s",
-		    e.msg);
-		work_drop(w, t);
-	}
+	if (work_submit(w, t, 2 * w->app.cfg.openai_max_completion_tokens, &e) != RC_OK)
+		work_not_started(t, &e);
 }
 
 static void judged(struct worker *w, struct task *t)
@@ -159,26 +165,26 @@ static void judged(struct worker *w, struct task *t)
 		break;
 	case OPENAI_RATE_LIMITED:
 		report(w, t, "rate_limited", wait_ms);
-		release(w, t, wait_ms, false);
+		release(t, wait_ms, false);
 		break;
 	case OPENAI_QUOTA_EXHAUSTED:
 	case OPENAI_UNAUTHORIZED:
 		report(w, t,
 		    t->reply.outcome == OPENAI_UNAUTHORIZED ? "unauthorized" : "quota_exhausted",
 		    wait_ms);
-		release(w, t, -1, false);
+		release(t, -1, false);
 		break;
 	case OPENAI_UNAVAILABLE:
 		if (t->job.probe)
 			report(w, t, "unavailable", wait_ms);
-		release(w, t, wait_ms, false);
+		release(t, wait_ms, false);
 		break;
 	}
 }
 
 void work_outcome(struct worker *w, struct task *t, struct openai_raw *raw)
 {
-	work_call_over(w, t);
+	work_holds(w, t, raw->body.len);
 	t->raw = *raw;
 	t->extraction_ms += raw->duration_ms;
 	openai_reply_read(&t->raw, &t->reply);

@@ -19,6 +19,8 @@
  */
 enum { BEAT_MS = 5000, RETRY_MS = 200, STOP_MS = 4000, STOP_WAIT_MS = 1000, STOP_S = 9 };
 
+enum { TAKE = 16, TAKE_MS = 1000 }; /* answers taken before any is written */
+
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
@@ -26,8 +28,8 @@ static int64_t earlier(int64_t a, int64_t b)
 
 /*
  * What the calls of these would bring is not wanted any more.  leases[] is in the order of the
- * tasks.  A result that waits to be written stays: it may have been written by a commit whose
- * answer is still on its way.
+ * tasks.  What waits to be written stays: it may have been written by a commit whose answer is
+ * still on its way.
  */
 static void give_up_lost(struct worker *w, const enum queue_lease leases[])
 {
@@ -35,7 +37,7 @@ static void give_up_lost(struct worker *w, const enum queue_lease leases[])
 
 	for (struct task *next, *t = w->tasks; t != NULL; t = next, i++) {
 		next = t->next;
-		if (leases[i] == QUEUE_HELD || t->answered)
+		if (leases[i] == QUEUE_HELD || t->state != TASK_CALLING)
 			continue;
 		if (leases[i] == QUEUE_CANCELLED)
 			work_log(
@@ -103,14 +105,24 @@ static bool announced(struct worker *w)
 	return any;
 }
 
-/* With a database that hangs each may take a time-out: the signal to stop comes in between. */
-static void take_answers(struct worker *w)
+/*
+ * Some of the answers that are there, so that those who wait for them need not wait for all.  With
+ * a database that hangs each may take a time-out: the next heartbeat, or the signal to stop, comes
+ * in between.  Were there any?
+ */
+static bool take_answers(struct worker *w)
 {
 	const bool stopping = stop_signal_came();
+	const int64_t until = clock_ms() + TAKE_MS;
 	struct openai_done done;
+	int n = 0;
 
-	while (stop_signal_came() == stopping && openai_client_next(w->client, &done))
+	while (n < TAKE && clock_ms() < until && stop_signal_came() == stopping &&
+	       openai_client_next(w->client, &done)) {
 		work_outcome(w, done.user, &done.raw);
+		n++;
+	}
+	return n > 0;
 }
 
 struct rhythm {
@@ -180,7 +192,7 @@ static void loop(struct worker *w)
 			(void)usleep(RETRY_MS * 1000);
 		}
 		w->more |= announced(w);
-		take_answers(w);
+		(void)take_answers(w);
 		work_finish(w);
 	}
 }
@@ -214,7 +226,8 @@ static void stop(struct worker *w)
 
 	log_info("stop", "stopping: %zu jobs in hand", w->n_tasks);
 	pg_set_timeout(w->pg, STOP_WAIT_MS);
-	take_answers(w);
+	while (take_answers(w) && clock_ms() < deadline)
+		continue;
 	openai_client_cancel_all(w->client);
 	work_finish(w);
 	while (leave(w, &n) == RC_UNAVAILABLE && clock_ms() < deadline)
@@ -232,6 +245,7 @@ static enum rc set_up(struct worker *w, struct err *e)
 		(void)snprintf(w->host, sizeof w->host, "unknown");
 	random_hex(unique, 8);
 	(void)snprintf(w->id, sizeof w->id, "%s-%d-%s", w->host, (int)getpid(), unique);
+	w->fetch = QUEUE_DOCUMENTS;
 	w->settings = openai_settings_from(&w->app.cfg);
 	w->pg = pg_new(w->app.cfg.database_url, "worker", w->app.cfg.db_timeout_ms);
 	if (w->pg == NULL)

@@ -7,8 +7,8 @@ import signal
 import time
 import unittest
 
-from failures import accept, stopped
-from harness import UNSET, Stack, StackCase, wait_for
+from failures import accept, holding, stopped
+from harness import TORTURE, UNSET, Stack, StackCase, wait_for
 
 # Of their own, since the others cannot do without a database.
 STACK = Stack("health", WORKER_ALIVE_SECONDS=2)
@@ -195,6 +195,24 @@ class Storm(HealthCase):
         self.assertLessEqual(len(stamps), seconds + 2)
         later = wait_for(lambda: (a := self.stack.ready()).json["timestamp"] not in stamps and a, 5)
         self.assertGreater(later.json["timestamp"], max(stamps))
+
+    @unittest.skipUnless(TORTURE, "in make torture: it waits until what is known is too old to be told")
+    def test_waiting_for_a_check_leaves_room(self):
+        """Many probes wait for a check that hangs; GET /health does not."""
+        with self.stack.settings("health", DB_TIMEOUT_MS=20000), concurrent.futures.ThreadPoolExecutor(48) as pool:
+            self.wait_ready()
+            known = time.monotonic()
+            with holding(self.stack, "table pilot_switch in access exclusive mode"):
+                wait_for(lambda: time.monotonic() - known > 1, what="the next check's time")
+                pool.submit(self.stack.ready)
+                wait_for(lambda: time.monotonic() - known > 11, 15, "what is known to be too old")
+                probes = [pool.submit(self.stack.ready) for _ in range(47)]
+                first = next(concurrent.futures.as_completed(probes)).result()
+                self.assertEqual(200, first.status)
+                began = time.monotonic()
+                self.assertEqual(200, self.stack.request("GET", "/health").status)
+                self.assertLess(time.monotonic() - began, 1)
+                self.assertFalse(all(p.done() for p in probes), "nobody waits: the check does not hang")
 
 
 if __name__ == "__main__":

@@ -138,9 +138,10 @@ class OutageCase(StackCase):
         return answer.status == 200 and answer.json["checks"]["queue"]["workers"] == self.WORKERS
 
     @contextlib.contextmanager
-    def load(self, clients=CLIENTS):
+    def load(self, clients=CLIENTS, crashed=False):
         """Clients at work, and someone who asks for /health; after the block, which leaves all as
-        it was, everything goes on by itself, and the books are right."""
+        it was, everything goes on by itself, and the books are right, as far as judge() has it of
+        a server that crashed."""
         load = Load(self.stack, fresh_tenant("load"))
         health = Health(self.stack)
         health.start()
@@ -162,7 +163,7 @@ class OutageCase(StackCase):
         self.assertEqual({200}, {status for _, status in answers})
         self.assertLess(max(seconds for seconds, _ in answers), 1)
         load.history.quiet()
-        self.assertEqual([], judge(load.history.facts()))
+        self.assertEqual([], judge(load.history.facts(), crashed))
 
     def assert_turned_away(self, answer):
         self.assert_problem(answer, 503, answer.json["code"])
@@ -352,6 +353,12 @@ class Hanging(OutageCase):
                 self.turned_away(load)
                 self.assertEqual(200, self.stack.request("GET", "/health").status)
 
+    @staticmethod
+    def pass_leases(n):
+        """As long as that many leases last."""
+        began = time.monotonic()
+        wait_for(lambda: time.monotonic() - began > n * SETTINGS["JOB_LEASE_SECONDS"])
+
     def test_results_cannot_be_written(self):
         """The worker keeps what it has, its lease too, for longer than that: nothing is paid for twice."""
         self.sim.delay(300)
@@ -360,14 +367,39 @@ class Hanging(OutageCase):
         with holding(self.stack, "table invoices in exclusive mode"):
             job_id = accept(self.stack, document, self.tenant)
             wait_for(lambda: self.sim.completions(document.sha256), what="the provider's answer")
-            answered = time.monotonic()
-            wait_for(lambda: time.monotonic() - answered > 1.5 * SETTINGS["JOB_LEASE_SECONDS"])
+            self.pass_leases(1.5)
             self.assertEqual(["RUNNING", "0"], job_row(self.stack, job_id, "state", "lost_leases"))
         said = [e for name, since in logged.items() for e in self.stack.log(name, "job.finish", since)]
         self.assertEqual(1, len(said), said)
         self.assertEqual("SUCCEEDED", self.stack.ended_job(job_id)["status"])
         self.assertEqual(1, self.sim.calls(document.sha256))
         self.assertEqual(["ok"], calls_of(self.stack, job_id))
+
+    def test_releases_cannot_be_written(self):
+        """What the provider turned down goes back once that can be written, and for what it was."""
+        document = self.stack.unique_pdf()
+        self.sim.fault("server_error", sha256=document.sha256)
+        with holding(self.stack, "table provider_calls in exclusive mode"):
+            job_id = accept(self.stack, document, self.tenant)
+            wait_for(lambda: self.sim.calls(document.sha256), what="the provider's answer")
+            self.pass_leases(1.5)
+            self.assertEqual(["RUNNING", "0", "0"], job_row(self.stack, job_id, "state", "lost_leases", "retries"))
+            self.assertEqual(1, self.sim.calls(document.sha256))
+        self.assertEqual("SUCCEEDED", self.stack.ended_job(job_id)["status"])
+        self.assertEqual(["0", "1"], job_row(self.stack, job_id, "lost_leases", "retries"))
+        self.assertEqual(["provider_http_5xx", "ok"], calls_of(self.stack, job_id))
+
+    def test_documents_cannot_be_fetched(self):
+        """Whatever was claimed goes back at once: no lease runs out, no worker seems lost."""
+        with contextlib.ExitStack() as locked:
+            with self.stack.paused("worker-1", "worker-2"):
+                jobs = [accept(self.stack, self.stack.unique_pdf(), self.tenant) for _ in range(12)]
+                locked.enter_context(holding(self.stack, "table documents in access exclusive mode"))
+            self.pass_leases(2.5)
+        for job_id in jobs:
+            self.assertEqual("SUCCEEDED", self.stack.ended_job(job_id)["status"])
+        self.assertEqual([["0", "0"]], self.stack.sql(
+            f"select max(lost_leases), max(retries) from jobs where tenant_id = '{self.tenant}'"))
 
     def test_admission_to_the_pilot(self):
         """Whoever holds that lock is in the pilot's way only."""
@@ -693,7 +725,7 @@ class FullDisk(OutageCase):
 
     def test_log_of_changes(self):
         """The server stops in the middle of what it does, and cannot start before there is room."""
-        with self.load() as load, self.few_lines(2):
+        with self.load(crashed=True) as load, self.few_lines(2):
             DISKS.fill("wal")
             with contextlib.suppress(RuntimeError):
                 while True:  # as long as there are files that can be used again
