@@ -44,8 +44,8 @@ static const struct route routes[] = {
 int main(int argc, char **argv)
 {
 	static struct admin admin = { .metrics.lock = PTHREAD_MUTEX_INITIALIZER };
-	int status = app_start(
-	    &admin.app, "admin", "Answers /admin for operators, and GET /metrics.", argc, argv);
+	int status = app_start(&admin.app, "admin",
+	    "Answers /admin for operators, and GET /metrics.", NULL, argc, argv);
 
 	if (status >= 0)
 		return status;

@@ -69,7 +69,7 @@ static int read_command_line(
 	return -1;
 }
 
-static bool load_config(struct app *app, bool check_only)
+static bool load_config(struct app *app, app_check_fn *check, bool check_only)
 {
 	struct buf problems, json;
 	char room[8 << 10];
@@ -77,6 +77,10 @@ static bool load_config(struct app *app, bool check_only)
 
 	buf_init_fixed(&problems, room, sizeof room);
 	ok = config_load(&app->cfg, NULL, NULL, &problems) == RC_OK;
+	if (ok && check != NULL) {
+		check(&app->cfg, &problems);
+		ok = problems.len == 0;
+	}
 	if (!ok) {
 		(void)fprintf(
 		    stderr, "%s: invalid configuration: %s\n", app->process, buf_str(&problems));
@@ -141,7 +145,8 @@ static void keep_to_ourselves(const struct config *cfg)
 #endif
 }
 
-int app_start(struct app *app, const char *process, const char *summary, int argc, char **argv)
+int app_start(struct app *app, const char *process, const char *summary, app_check_fn *check,
+    int argc, char **argv)
 {
 	bool check_only = false;
 	int status;
@@ -151,7 +156,7 @@ int app_start(struct app *app, const char *process, const char *summary, int arg
 	status = read_command_line(app, summary, argc, argv, &check_only);
 	if (status >= 0)
 		return status;
-	if (!load_config(app, check_only)) {
+	if (!load_config(app, check, check_only)) {
 		app_stop(app);
 		return EXIT_USAGE;
 	}

@@ -24,14 +24,19 @@ struct app {
 	uint8_t session_secret[SESSION_SECRET_SIZE];
 };
 
+/* What one program alone wants of a valid configuration; faults go to problems, "; " between them.
+ */
+typedef void app_check_fn(const struct config *cfg, struct buf *problems);
+
 /*
- * Everything before serving (SPEC §2): the command line, the configuration and its invariants,
- * the start-up lines of the log in their order.
+ * Everything before serving (SPEC §2): the command line, the configuration, its invariants and
+ * check (may be NULL), the start-up lines of the log in their order.
  * Returns -1 to go on, with *app filled for app_stop(); else the exit status: 0 after --help,
  * --version and --check-config, 2 for a wrong command line or configuration, whose every fault
  * is named in one message on standard error and in the log.
  */
-int app_start(struct app *app, const char *process, const char *summary, int argc, char **argv);
+int app_start(struct app *app, const char *process, const char *summary, app_check_fn *check,
+    int argc, char **argv);
 void app_stop(struct app *app);
 
 /*

@@ -25,8 +25,8 @@ int main(int argc, char **argv)
 {
 	struct full_process fp = { 0 };
 	struct err e = { 0 };
-	int status = app_start(
-	    &fp.app, "full_process", "Takes invoices in and answers with their audit.", argc, argv);
+	int status = app_start(&fp.app, "full_process",
+	    "Takes invoices in and answers with their audit.", NULL, argc, argv);
 
 	if (status >= 0)
 		return status;

@@ -156,8 +156,8 @@ int main(int argc, char **argv)
 {
 	static struct health h = { .checking = PTHREAD_MUTEX_INITIALIZER,
 		.lock = PTHREAD_MUTEX_INITIALIZER };
-	int status =
-	    app_start(&h.app, "health", "Answers GET /health and GET /health/ready.", argc, argv);
+	int status = app_start(
+	    &h.app, "health", "Answers GET /health and GET /health/ready.", NULL, argc, argv);
 
 	if (status >= 0)
 		return status;

@@ -126,7 +126,7 @@ int rollback_run(const char *build_id)
 	struct app app;
 	struct err e = { 0 };
 	struct pg *pg = NULL;
-	int status = app_start(&app, "rollback", "Runs ROLLBACK_COMMAND.", 1, argv);
+	int status = app_start(&app, "rollback", "Runs ROLLBACK_COMMAND.", NULL, 1, argv);
 	enum rc rc;
 
 	if (status >= 0)

@@ -54,6 +54,12 @@ static void stop(struct watchdog *w)
 	log_info("stop", "stopped");
 }
 
+static void check_settings(const struct config *cfg, struct buf *problems)
+{
+	if (cfg->auto_rollback && cfg->rollback_command == NULL)
+		buf_adds(problems, "AUTO_ROLLBACK needs ROLLBACK_COMMAND");
+}
+
 static enum rc set_up(struct watchdog *w, struct err *e)
 {
 	const struct config *cfg = &w->app.cfg;
@@ -105,7 +111,7 @@ int main(int argc, char **argv)
 		return rollback_run(argv[2]);
 	if (argc > 1 && argc <= 3 && strcmp(argv[1], "--explain") == 0)
 		return watch_explain_main(argc == 3 ? argv[2] : "now");
-	status = app_start(&w.app, "watchdog", summary, argc, argv);
+	status = app_start(&w.app, "watchdog", summary, check_settings, argc, argv);
 	if (status >= 0)
 		return status;
 	stop_signal_catch(STOP_S);

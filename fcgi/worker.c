@@ -258,7 +258,7 @@ int main(int argc, char **argv)
 	struct worker w = { 0 };
 	struct err e = { 0 };
 	int status =
-	    app_start(&w.app, "worker", "Reads queued invoices and audits them.", argc, argv);
+	    app_start(&w.app, "worker", "Reads queued invoices and audits them.", NULL, argc, argv);
 
 	if (status >= 0)
 		return status;

@@ -280,8 +280,6 @@ static void check_invariants(const struct config *c, struct buf *p)
 	if (c->latency_baseline == NULL || (strcmp(c->latency_baseline, "first_day") != 0 &&
 					       strcmp(c->latency_baseline, "fixed") != 0))
 		problem(p, "LATENCY_BASELINE must be first_day or fixed");
-	if (c->auto_rollback && c->rollback_command == NULL)
-		problem(p, "AUTO_ROLLBACK needs ROLLBACK_COMMAND");
 	check_urls(c, p);
 	if (!one_of_environments(c->env))
 		problem(p, "I8: ENV must be development, staging or production");

@@ -100,6 +100,21 @@ class Invariants(unittest.TestCase):
                 self.assertEqual(0, done.returncode, done)
                 self.assertRegex(done.stdout, "config_hash=sha256:[0-9a-f]{16}\n")
 
+    def test_what_the_watchdog_alone_needs(self):
+        """Settings as systemd's units read them, each file's own for its process: of the examples, every line."""
+        def example(name):
+            text = (ROOT / "scripts" / "systemd" / f"{name}.env.example").read_text()
+            return dict(re.findall(r"(?m)^#?([A-Z_]+)=(.*)$", text))
+        common = example("mizan") | {"API_KEY": STRONG, "ADMIN_API_KEY": OTHER_STRONG}
+        self.assertEqual("true", common["AUTO_ROLLBACK"])
+        for program in PROGRAMS:
+            with self.subTest(program=program):
+                done = self.start(program, common | example(program.removesuffix(".fcgi")), "--check-config")
+                self.assertEqual(0, done.returncode, done)
+        for arguments in ([], ["--check-config"]):
+            done = self.start("watchdog", common, *arguments)
+            self.assertEqual((INVALID, True), (done.returncode, "AUTO_ROLLBACK needs ROLLBACK_COMMAND" in done.stderr), done)
+
     def test_a_refused_secret_is_not_repeated(self):
         done = self.start("worker", {"API_KEY": "hush\x01hush", "ENV": "production"})
         self.assertEqual(INVALID, done.returncode)
