@@ -5,7 +5,7 @@ usage: scripts/post_deploy_check.py [--url URL] [--tenant TENANT] [--wait SECOND
                                     [--cacert FILE] [--expect-build ID] [--expect-config HASH]
 
   --url            the installation's address (API_BASE_URL, else MIZAN_URL)
-  --tenant         whose smoke run, figures and feedback are looked at (pilot)
+  --tenant         whose smoke run, figures and feedback are looked at (the pilot's)
   --wait           wait up to that many seconds for it to become ready (0)
   --json           one JSON object instead of lines
   --cacert         the authority that signed its certificate (MIZAN_CACERT, else the system's)
@@ -55,6 +55,7 @@ RESULTS = {0: ("passed", "none"), READY: ("ready_failed", "roll back"), SMOKE: (
 MAX_ANSWER = 1 << 20
 QUICK, PATIENT = 15, 90  # seconds for an answer; a smoke run takes 60 at the most
 EVERY = 1.0  # seconds between two looks at a service that is coming up
+TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 NOBODY = "00000000-0000-4000-8000-000000000000"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 NOT_UP = (502, 503, 504)
@@ -340,6 +341,12 @@ def check_ready(step, client, options):
         step.report.progress(waited, not_ready[0])
         time.sleep(min(EVERY, max(0.0, options.wait - waited)))
     show_ready(step, answer.json)
+    options.tenant = options.tenant or pilot_tenant(answer.json)
+
+
+def pilot_tenant(ready):
+    named = ready["pilot"].get("tenant_id") if isinstance(ready.get("pilot"), dict) else None
+    return named if isinstance(named, str) and TENANT.fullmatch(named) else "pilot"
 
 
 def show_ready(step, ready):
@@ -463,7 +470,7 @@ def usage(message):
 def arguments():
     parser = Parser(allow_abbrev=False)
     parser.add_argument("--url", default=os.environ.get("API_BASE_URL") or os.environ.get("MIZAN_URL"))
-    parser.add_argument("--tenant", default="pilot")
+    parser.add_argument("--tenant")
     parser.add_argument("--wait", type=float, default=0)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--cacert", default=os.environ.get("MIZAN_CACERT") or None)
@@ -482,7 +489,7 @@ def arguments():
         usage("the address must be https://HOST or https://HOST:PORT")
     if address.scheme == "http" and host not in LOOPBACK:
         usage("the key goes over HTTPS only: the address must begin with https://")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", options.tenant):
+    if options.tenant is not None and not TENANT.fullmatch(options.tenant):
         usage("--tenant is 1 to 63 of a-z 0-9 _ -, the first a letter or digit")
     if not 0 <= options.wait <= 86400:
         usage("--wait is a number of seconds, a day at the most")

@@ -82,23 +82,42 @@ from_files() { # KEY FILE...
 }
 # How the installation is reached, and its owner's database: a stack's own, else as the caller says, else
 # as configured.
-managed() { # KEY [CONFIGURED-KEY]
+managed() { # KEY
 	if [ "$manager" != systemd ]; then
 		# shellcheck source=/dev/null
 		(. "$stack_dir/env"; printf '%s' "${!1:-}")
 	elif [ -n "${!1:-}" ]; then
 		printf '%s' "${!1}"
 	else
-		from_files "${2:-$1}" "$etc"/{mizan,migrate}.env
+		configured "$1"
 	fi
 }
+configured() { from_files "$1" "$etc"/{mizan,migrate,watchdog}.env; } # KEY
 find_installation() {
-	url=$(managed MIZAN_URL PUBLIC_URL)
-	url=${url:-https://localhost}
+	url=$(managed MIZAN_URL)
 	cacert=$(managed MIZAN_CACERT)
+	[ -n "$url" ] || find_address
 	# shellcheck disable=SC2034 # deploy's
 	admin_key=$(managed ADMIN_API_KEY)
 	owner_url=$(managed DATABASE_OWNER_URL)
+}
+# What the watchdog asks, with the certificates that it trusts for that; else what stands in its links.
+find_address() {
+	url=$(configured READY_URL)
+	if [[ $url =~ ^https?://[^/?#]+ ]]; then
+		url=${BASH_REMATCH[0]}
+		cacert=${cacert:-$(configured READY_CA_FILE)}
+	else
+		url=$(configured PUBLIC_URL)
+		url=${url%/}
+		url=${url:-https://localhost}
+	fi
+}
+# Whatever it answers: without an answer no build could ever be proved.
+check_address() {
+	local said
+	said=$(curl -sS -o /dev/null --max-time 10 ${cacert:+--cacert "$cacert"} "$url/health" 2>&1) ||
+		die "no answer from $url, so that the new build could not be verified: ${said%%$'\n'*}; MIZAN_URL, or READY_URL in $etc/watchdog.env, says where it is"
 }
 
 env_file_of() { case $1 in *.fcgi) printf '%s' "${1%.fcgi}.env" ;; *) printf '%s' "$1.env" ;; esac; }
@@ -147,6 +166,44 @@ restart_programs() {
 
 # --- Proof and record
 
+# The release that was switched on, until it is known to do its work.  Whoever ends meanwhile, whatever
+# the reason, leaves a machine of which nobody knows that it works: exit status 5, or 130 when it was
+# interrupted.
+unproved=''
+switch_to() { # NAME
+	unproved=$1
+	link_to current "$1"
+}
+proved() { unproved=''; }
+
+guard_end() {
+	trap 'end $?' EXIT
+	trap 'note interrupted; exit 130' INT TERM HUP
+}
+end() { # STATUS
+	local status=$1
+	trap '' INT TERM HUP
+	if [ -n "$unproved" ]; then
+		act_now >&2
+		[ "$status" = 130 ] || status=5
+	elif [ "$status" = 130 ]; then
+		note "nothing is urgent: build $(build_of "$(linked current)") is switched on"
+	fi
+	[ -z "${fresh:-}" ] || rm -rf "$fresh"
+	exit "$status"
+}
+act_now() {
+	local others
+	others=$(find "$releases_root/releases" -mindepth 1 -maxdepth 1 -type d ! -name '.*' ! -name "$unproved" -printf '%f ')
+	cat <<-TEXT
+
+		*** ACT NOW: build $(build_of "$unproved") is switched on, and nobody has seen it work.
+		***   does it?  curl -s $url/health/ready | jq '{status, build_id}'; if so, nothing is urgent
+		***   if not    stop the pilot (docs/runbook.md), read the programs' logs, and go to another build:
+		***             ${others:+scripts/rollback --to one of }${others:-there is none here, deploy one}
+	TEXT
+}
+
 # GET /health/ready names BUILD, and says ready.
 prove() { # BUILD SECONDS
 	local deadline=$((SECONDS + $2)) answer='' build=''
@@ -170,7 +227,8 @@ prove() { # BUILD SECONDS
 # In ROOT/history, and in the audit log as far as the database is there.
 record() { # ACTION FROM TO OUTCOME
 	local who=${MIZAN_WHO:-${SUDO_USER:-$(id -un)}@$(uname -n)}
-	printf '%(%Y-%m-%dT%H:%M:%SZ)T %s %s %s %s %s\n' -1 "${who// /_}" "$1" "$2" "$3" "$4" >>"$releases_root/history"
+	printf '%(%Y-%m-%dT%H:%M:%SZ)T %s %s %s %s %s\n' -1 "${who// /_}" "$1" "$2" "$3" "$4" >>"$releases_root/history" ||
+		note "$releases_root/history takes no line"
 	if [ -z "$owner_url" ]; then
 		note "DATABASE_OWNER_URL is not set: this is not in the audit log"
 	elif ! (
@@ -199,9 +257,10 @@ go_back() { # NAME
 	local left older
 	left=$(linked current)
 	older=$(before "$1")
-	link_to current "$1"
+	switch_to "$1"
 	if [ -n "$older" ]; then link_to previous "$older"; else rm -f "$releases_root/previous"; fi
 	restart_programs | indented || { record rollback "$left" "$1" restart_failed; return 1; }
 	prove "$(build_of "$1")" 60 || { record rollback "$left" "$1" not_proved; return 1; }
+	proved
 	record rollback "$left" "$1" ok
 }

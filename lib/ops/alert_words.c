@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ASK "curl -sS -H \"X-Admin-Key: $ADMIN_API_KEY\" \"$MIZAN_URL"
+#define ASK "curl -sS -H @<(echo \"X-Admin-Key: $ADMIN_API_KEY\") \"$MIZAN_URL"
 
 enum { MAX_LISTED = 5 /* names of a list */, MAX_NAME = 32 /* bytes of one */ };
 

@@ -106,13 +106,17 @@ class Root:
                    env=environment({}) | variables)
         return done.returncode, done.stdout
 
+    def started(self, script, build, *arguments, **variables):
+        """The script, under way: a process group of its own, its output to be read."""
+        return subprocess.Popen([str(ROOT / "scripts" / script), str(build), *arguments, *self.arguments()], cwd=ROOT,
+                                env=environment({}) | variables, start_new_session=True, text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
     def killed_deploy(self, build, seconds, *arguments):
         """scripts/deploy, killed after so long, what it had started included."""
-        with subprocess.Popen([str(ROOT / "scripts" / "deploy"), str(build), *arguments, *self.arguments()], cwd=ROOT,
-                              env=environment({}), start_new_session=True, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as deploy:
+        with self.started("deploy", build, *arguments) as deploy:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                deploy.wait(seconds)
+                deploy.communicate(timeout=seconds)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(deploy.pid, signal.SIGKILL)
 

@@ -116,6 +116,13 @@ class Passes(CheckCase):
                          tuple(report[k] for k in ("result", "action", "url", "tenant_id", "build_id", "config_hash")))
         self.assertEqual(dict.fromkeys(STEPS, "ok"), steps)
 
+    def test_the_pilots_tenant(self):
+        """As readiness names it, where the caller names none."""
+        with self.stack.settings("health", PILOT_TENANT_ID=self.tenant):
+            done = run(command("--json"), env=self.variables())
+        self.assertEqual(self.tenant, json.loads(done.stdout)["tenant_id"])
+        self.assertEqual(1, self.stack.value(f"select count(*) from jobs where tenant_id = '{self.tenant}'"))
+
     def test_seeds_variables(self):
         self.check(0, API_BASE_URL=self.stack.url + "/", MIZAN_URL="https://nowhere.invalid", ADMIN_API_KEY=None,
                    API_KEY=self.stack.admin_key)

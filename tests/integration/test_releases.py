@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tarfile
 import threading
@@ -234,13 +235,12 @@ class Systemd(StackCase):
         tools.mkdir()
         self.calls = self.scratch / "calls"
         for name, act in (("systemctl", '[ "$1" != cat ] || cat "$unitdir/$2"'), ("nginx", "")):
-            (tools / name).write_text(f'#!/bin/sh\necho {name} "$@" >>{self.calls}\n{act}\n')
+            (tools / name).write_text(self.stand_in(name, act))
             (tools / name).chmod(0o755)
         etc = self.scratch / "etc"
         self.variables = {
             "PATH": f"{tools}:{os.environ['PATH']}", "sysconfdir": str(etc), "unitdir": str(self.scratch / "units"),
-            "bindir": str(self.scratch / "bin"), "MIZAN_URL": self.stack.url, "MIZAN_CACERT": self.stack.env["MIZAN_CACERT"],
-            "MIZAN_ROOT": str(self.scratch / "root")}
+            "bindir": str(self.scratch / "bin"), "MIZAN_ROOT": str(self.scratch / "root")}
         self.root = releases.Root(None, self.scratch / "root")
         self.this = releases.make_release(self.running)
         self.other = releases.make_release("git:two")
@@ -250,16 +250,26 @@ class Systemd(StackCase):
             f'ENV=development\n# not this\nAPI_KEY="{self.stack.api_key}"\nADMIN_API_KEY={self.stack.admin_key}\n')
         for name in ("full_process", "health", "admin", "worker", "watchdog"):
             (etc / "mizan" / f"{name}.env").write_text("DATABASE_URL=postgresql://nowhere/mizan\n")
+        self.watchdog_env = etc / "mizan" / "watchdog.env"
+        self.reached_by(f"PUBLIC_URL=https://mizan.invalid\nREADY_URL={self.stack.url}/health/ready\n"
+                        f"READY_CA_FILE={self.stack.env['MIZAN_CACERT']}\n")
         (etc / "mizan" / "migrate.env").write_text(f"DATABASE_OWNER_URL={self.stack.env['DATABASE_OWNER_URL']}\n")
+
+    def stand_in(self, name, act):
+        return f'#!/bin/sh\necho {name} "$@" >>{self.calls}\n{act}\n'
+
+    def reached_by(self, settings):
+        """The watchdog's settings say where the installation is; nobody else's do."""
+        self.watchdog_env.write_text("DATABASE_URL=postgresql://nowhere/mizan\n" + settings)
 
     def install(self):
         done = releases.run([str(next((self.scratch / "unpacked").iterdir()) / "scripts" / "install"), "--release",
                              str(self.root.dir)], env=self.variables)
         self.assertEqual(0, done.returncode, done.stdout)
 
-    def deploy(self, build, *arguments):
+    def deploy(self, build, *arguments, **variables):
         self.calls.write_text("")
-        return self.root.deploy(build, "--no-check", *arguments, **self.variables)
+        return self.root.deploy(build, "--no-check", *arguments, **self.variables | variables)
 
     def called(self):
         return self.calls.read_text().splitlines()
@@ -290,6 +300,73 @@ class Systemd(StackCase):
             status, said = self.deploy(self.other)
             self.assertEqual((1, expected[:1]), (status, self.called()), said)
             self.assertIn("BUILD_ID", said)
+
+    def test_an_address_without_an_answer(self):
+        """No build could be proved there, so that none is switched on."""
+        self.install()
+        self.assertEqual(0, self.deploy(self.this)[0])
+        for settings in ("", "READY_URL=https://localhost:1/health/ready\n",
+                         f"READY_URL={self.stack.url}/health/ready\n"):  # whose certificate is not trusted
+            with self.subTest(settings=settings):
+                self.reached_by(settings)
+                status, said = self.deploy(self.other)
+                self.assertEqual((1, releases.name_of(self.running)), (status, self.root.current()), said)
+                self.assertRegex(said, "no answer from https://localhost.*READY_URL in .*watchdog.env")
+        self.reached_by(f"PUBLIC_URL={self.stack.url}/\n")
+        status, said = self.deploy(self.other, "--dry-run", MIZAN_CACERT=self.stack.env["MIZAN_CACERT"])
+        self.assertEqual(0, status, said)
+
+    def test_nothing_works(self):
+        """A build is switched on that nobody has seen at work: not to be taken for one that went back."""
+        self.install()
+        with self.subTest("the first one there is"):
+            status, said = self.deploy(self.other, "--wait", "0")
+            self.assert_urgent(5, "git:two", status, said)
+            self.assertIn("there is none here", said)
+            self.assertEqual(["deploy none git-two failed"], self.root.history())
+        with self.subTest("nor the one before"):
+            (self.scratch / "tools" / "systemctl").write_text(self.stand_in("systemctl", '[ "$1" != cat ] || cat "$unitdir/$2"; [ "$1" != restart ]'))
+            status, said = self.deploy(self.this)
+            self.assert_urgent(5, "git:two", status, said)
+            self.assertIn(f"--to one of {releases.name_of(self.running)}", said)
+        with self.subTest("gone back to"):
+            status, said = self.root.rollback("--to", self.running, **self.variables)
+            self.assert_urgent(5, self.running, status, said)
+        with self.subTest("refused"):
+            status, said = self.root.rollback("--to", "git:three", **self.variables)
+            self.assertEqual(1, status)
+            self.assertNotIn("ACT NOW", said)
+
+    def assert_urgent(self, expected, build, status, said):
+        self.assertEqual(expected, status, said)
+        self.assertIn(f"*** ACT NOW: build {build} is switched on, and nobody has seen it work.", said)
+        self.assertEqual(releases.name_of(build), self.root.current())
+
+    def test_interrupted(self):
+        """Before the switch nothing is urgent; after it somebody has to look."""
+        self.install()
+        self.assertEqual(0, self.deploy(self.this)[0])
+        folder = unpacked(self.other, self.scratch / "changed")
+        (folder / "scripts/post_deploy_check.py").write_text("")
+        with_file(folder, "scripts/post_deploy_check.py", "#!/bin/sh\necho looks\nexec sleep 60\n", "git:two")
+        self.assertEqual((130, "git-two"), self.interrupt(folder, "looks", urgent=True))
+        (folder / "scripts/migrate").write_text("")
+        with_file(folder, "scripts/migrate", "#!/bin/sh\necho looks >&2\nexec sleep 60\n", "git:three")
+        self.assertEqual((130, "git-two"), self.interrupt(folder, "looks", urgent=False))
+
+    def interrupt(self, folder, when, urgent):
+        """(exit status, current release) of a deploy that ^C ends when it has said that."""
+        with self.root.started("deploy", folder, **self.variables) as deploy:
+            said = ""
+            while when not in said:
+                line = deploy.stdout.readline()
+                self.assertTrue(line, said)
+                said += line
+            os.killpg(deploy.pid, signal.SIGTERM)
+            said += deploy.communicate(timeout=30)[0]
+        self.assertIn("interrupted", said)
+        self.assertEqual((urgent, not urgent), ("*** ACT NOW" in said, "nothing is urgent: " in said), said)
+        return deploy.returncode, self.root.current()
 
     def test_ends_of_the_check(self):
         """1 and 2 mean back; 3, 4 and what is no answer at all mean that somebody has to look."""

@@ -71,10 +71,18 @@ class Pages(unittest.TestCase):
                 with self.subTest(block=block["text"]):
                     self.assertEqual(bool(block["why"]), bool(OUT_OF_REACH.search(block["text"])))
 
+    def test_no_key_on_a_command_line(self):
+        """Where every user of the machine could read it; an assignment before the command is none."""
+        for block in BLOCK.finditer(ENGLISH):
+            for line in block["text"].splitlines():
+                if re.search(r"\$(ADMIN_)?API_KEY|\$DATABASE_OWNER_URL", re.sub(r"^\w+=\S+ ", "", line)):
+                    with self.subTest(line=line):
+                        self.assertRegex(line, r"@<\(printf|pg_url ")
+
     def test_exit_codes(self):
         """Those that the tables explain are those that the scripts can end with."""
         for name, page in PAGES.items():
-            for anchor, script in (("release", "deploy"), ("check", "post_deploy_check.py")):
+            for anchor, script in (("release", "deploy"), ("rollback", "rollback"), ("check", "post_deploy_check.py")):
                 said = (ROOT / "scripts" / script).read_text().partition("Exit status")[2].partition("\nset -")[0].partition('"""')[0]
                 with self.subTest(page=name, script=script):
                     stated = {code for row in rows(section(page, anchor)) for code in re.findall(r"\d+", row[0])}
@@ -280,7 +288,7 @@ class Releases(ShellCase):
         here = f" --root {place.dir} --manager stack:{self.stack.dir}"
         deploy, rollback = [], []
         for block in BLOCK.finditer(ENGLISH):
-            text = block["text"].replace("build/mizan-", f"{TEST_DIR}/tarballs/mizan-")
+            text = block["text"].replace("~/mizan-", f"{TEST_DIR}/tarballs/mizan-")
             text = re.sub(r"(?m)^scripts/(deploy|rollback).*", lambda m: m[0] + here, text)
             if text != block["text"]:
                 (rollback if "scripts/rollback" in text else deploy).append(text)
