@@ -92,7 +92,7 @@ class Whole(RunCase):
         self.write(".hidden.pdf")
         table, said = self.run_all(0)
         expected = dict(zip(("files", "accepted", "duplicates", "refused", "not_sent", "skipped", "waiting"), (48, 46, 2, 0, 0, 0, 0)))
-        expected |= {"s1": 3, "s2": 2, "ocr_suspect": 1, "stopped": None, "unfinished": []}
+        expected |= {"audited": 46, "s1": 3, "s2": 2, "ocr_suspect": 1, "stopped": None, "unfinished": []}
         expected["outcomes"] = {"exact": 37, "minor": 1, "rounding": 3, "mismatch": 5, "failed": 1}
         self.assertEqual(expected, {k: table[k] for k in expected}, said)
         self.assertEqual(47, self.jobs())
@@ -119,6 +119,7 @@ class Whole(RunCase):
                               stderr=subprocess.PIPE, check=False)
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertRegex(done.stdout, rf"^{re.escape(self.stack.url)}, tenant {self.tenant}, in 0:\d\d\n  files +1\n  accepted +1\n")
+        self.assertRegex(done.stdout, r"\n  audited +1\n  exact +0\n")
         self.assertRegex(done.stdout, r"\n  mismatch +1   S1 1, S2 0, OCR suspect 0\n")
         self.assertEqual(f"1/1 '{path}': mismatch S1\n", done.stderr)
 
