@@ -204,6 +204,20 @@ class Version(StackCase):
             self.assertNotEqual(before, self.ready()["config_hash"])
         self.assertEqual(before, self.ready()["config_hash"])
 
+    def test_settings_stay_with_their_process(self):
+        """Whichever is restarted meanwhile, whatever for."""
+        def hashes():
+            return {process: self.logged(process)[1] for process in ("full_process", "health", "admin")}
+        before = hashes()
+        self.assertEqual(1, len(set(before.values())))
+        with self.stack.settings("health", MISMATCH_RATIO="0.06"):
+            with self.stack.settings("admin", ENV="staging"):
+                self.stack.restart("full_process")
+            self.stack.restart("health")  # which keeps its own
+            self.assertNotEqual(before["health"], self.ready()["config_hash"])
+            self.assertEqual(before | {"health": self.ready()["config_hash"]}, hashes())
+        self.assertEqual(before, hashes())
+
     def test_hash_does_not_follow_the_secrets(self):
         before = self.ready()["config_hash"]
         with self.stack.settings("health", API_KEY="another" * 6):
