@@ -6,7 +6,7 @@ import unittest
 from harness import ROOT
 
 SCRIPTS = ROOT / "nginx" / "html" / "assets" / "js"
-TEXTS = SCRIPTS / "invoice" / "server_texts.js"
+TEXTS = SCRIPTS / "server_texts.js"
 LITERALS = re.compile(r'(?:"(?:[^"\\]|\\.)*"\s*)+')
 FORBIDDEN = re.compile(r"\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval|new Function)\b")
 

@@ -1,15 +1,35 @@
 /* What a problem means to the person in front of the page. */
 import { known, t } from './i18n.js';
+import { serverText } from './server_texts.js';
 
-/* By its code where that has words, else by its status; the application's own detail where it says more. */
-export function errorText(error) {
-  if (known(`error.code.${error.code}`)) return t(`error.code.${error.code}`, { seconds: error.retryAfter ?? 1 });
-  const byStatus = `error.status.${error.status}`;
-  const text = known(byStatus) ? t(byStatus, { seconds: error.retryAfter ?? 1 }) : t('error.other');
-  return explains(error) ? `${text} ${error.detail}` : text;
+/* Where a code leaves open which of several things is wrong: what a person can put right. */
+const DETAILS = [
+  [/^(?:from is after to|start_date is after end_date)$/, () => t('error.detail.order')],
+  [/^from and to are more than (\d+) days$/, (days) => t('error.detail.span', { n: Number(days) })],
+];
+
+/* The words of its detail or its code, or null. */
+function ownWords(error) {
+  for (const [pattern, say] of DETAILS) {
+    const found = pattern.exec(error.detail ?? '');
+    if (found) return say(...found.slice(1));
+  }
+  return worded(`error.code.${error.code}`, error);
 }
 
-/* Details of 4xx name the very thing that was wrong; they are English. */
+const worded = (key, error) => (known(key) ? t(key, { seconds: error.retryAfter ?? 1 }) : null);
+const generalWords = (error) => worded(`error.status.${error.status}`, error) ?? t('error.other');
+
+/* One sentence; where a problem has no words of its own, that of its status. */
+export const errorText = (error) => ownWords(error) ?? generalWords(error);
+
+/* The same, with the application's own sentence where there are no words for it here. */
+export function errorWords(error) {
+  const own = ownWords(error);
+  return own ?? [generalWords(error), explains(error) && [' ', serverText(error.detail)]];
+}
+
+/* Details of these name the very thing that was wrong. */
 function explains(error) {
-  return [400, 403, 409, 412, 413, 415].includes(error.status) && Boolean(error.detail);
+  return [400, 403, 409, 412, 413, 415, 422].includes(error.status) && Boolean(error.detail);
 }

@@ -1,7 +1,7 @@
 /* Asking for the operator's key.  It is sent once, for a cookie that no script can read, and kept nowhere. */
 import { send } from './api.js';
 import { h, replace } from './dom.js';
-import { errorText } from './errors.js';
+import { errorWords } from './errors.js';
 import { t } from './i18n.js';
 
 /* message: why one is asked, or null.  onSession(session): with the answer of POST /admin/session. */
@@ -28,7 +28,7 @@ export function loginForm({ message, onSession }) {
     } catch (problem) {
       submit.disabled = false;
       replace(submit, t('login.submit'));
-      replace(error, errorText(problem));
+      replace(error, errorWords(problem));
       key.setAttribute('aria-invalid', 'true');
       key.select();
       key.focus();

@@ -1,9 +1,11 @@
 /* The pieces that pages are made of.  Each returns a node to be put somewhere. */
 import { urlWith } from './api.js';
+import { counted } from './counted.js';
 import { h, replace } from './dom.js';
-import { errorText } from './errors.js';
+import { errorWords } from './errors.js';
 import { number } from './format.js';
 import { t } from './i18n.js';
+import { navigate } from './router.js';
 
 let ids = 0;
 const newId = (stem) => `${stem}-${(ids += 1)}`;
@@ -43,9 +45,24 @@ export function empty(text, ...more) {
 export function errorBox(error, retry) {
   const code = [error.code, error.traceId].filter(Boolean).join(' · ');
   return h('div', { class: 'mz-error', role: 'alert' },
-    h('p', null, h('span', { class: 'mz-symbol', 'aria-hidden': 'true' }, '✕'), errorText(error)),
+    h('p', null, h('span', { class: 'mz-symbol', 'aria-hidden': 'true' }, '✕'), errorWords(error)),
     code && h('p', { class: 'mz-code' }, code),
     retry && button(t('ui.retry'), retry));
+}
+
+/*
+ * A page whose head (its title, its filters) stays whatever comes of what they ask for: results() resolves
+ * to the nodes below; a problem that it throws takes their place, so that a filter can be put right.
+ */
+export async function withResults(root, head, results) {
+  const place = h('div', null, loading());
+  replace(root, head, place);
+  try {
+    replace(place, await results());
+  } catch (error) {
+    if (error.status === undefined || error.status === 401) throw error;
+    replace(place, errorBox(error, () => navigate(location.pathname + location.search, { replace: true })));
+  }
 }
 
 /* kind: Bootstrap's (primary, outline-secondary, danger …). */
@@ -92,8 +109,8 @@ export function pager({ path, query, nextCursor }) {
 
 /*
  * fields: [{name, label, type: 'select'|'text'|'search'|'date'|'number'|'checkbox', options: [[value, text], …], placeholder,
- * min, max, attributes}]; query: what they hold now.  A select, a date or a box filters at once, a text on Enter or by
- * the button.  onChange(query of the set fields); the cursor is dropped.  clearable: whether there is anything to clear
+ * min, max, attributes}]; query: what they hold now.  A select or a box filters at once; what is typed, dates too, on Enter
+ * or by the button.  onChange(query of the set fields); the cursor is dropped.  clearable: whether there is anything to clear
  * (fields that show a default are none).
  */
 export function filterForm({ fields, query, onChange, clearable = fields.some((field) => query[field.name]) }) {
@@ -103,11 +120,11 @@ export function filterForm({ fields, query, onChange, clearable = fields.some((f
     event.preventDefault();
     submit();
   });
-  const typed = fields.some((field) => ['text', 'search', 'number'].includes(field.type));
+  const typed = fields.some((field) => !['select', 'checkbox'].includes(field.type));
   replace(form, fields.map((each) => filterField(each, query[each.name] ?? '', submit)),
     h('div', { class: 'mz-filter-buttons' },
-      typed && h('button', { type: 'submit', class: 'btn btn-primary' }, t('ui.filter')),
-      clearable && button(t('ui.filter_clear'), () => onChange({}))));
+      typed && h('button', { type: 'submit', id: 'filter-apply', class: 'btn btn-primary' }, t('ui.filter')),
+      clearable && button(t('ui.filter_clear'), () => onChange({}), 'outline-secondary', { id: 'filter-clear' })));
   return form;
 }
 
@@ -122,7 +139,7 @@ function filterField({ name, label, type, options, ...attributes }, value, submi
   const control = type === 'select'
     ? h('select', { id, name, class: 'form-select', ...attributes.attributes, ...atOnce },
       withValue(options, value).map(([each, text]) => h('option', { value: each, selected: each === value }, text)))
-    : h('input', { id, name, type, value, class: 'form-control', ...attributes, ...(type === 'date' ? atOnce : {}) });
+    : h('input', { id, name, type, value, class: 'form-control', ...attributes });
   return h('div', null, h('label', { for: id, class: 'form-label' }, label), control);
 }
 
@@ -145,40 +162,52 @@ export function tenantSelect({ session, value, all, onChange }) {
 }
 
 /*
- * Asks before something is done.  fields: [{name, label, required, maxlength, value, rows}] are texts to fill in,
- * with options: [[value, text], …] something to choose.
- * Resolves to null, or to {name: text} ({} without fields).  kind: of the button, as in button();
+ * Asks before something is done.  fields: [{name, label, max, required, value, rows}] are texts to fill in, of so many
+ * characters at the most; with options: [[value, text], …] something to choose.
+ * Resolves to null, or to {name: text} ({} without fields).  act(that): does it, while the dialog waits; what it throws is
+ * shown in the dialog, which stays with all that was typed.  signal closes it.  kind: of the button, as in button();
  * dismiss: what the other one says.
  */
-export function confirmDialog({ title, text, action, kind = 'primary', fields = [], dismiss = t('ui.cancel') }) {
+export function confirmDialog({ title, text, action, kind = 'primary', fields = [], dismiss = t('ui.cancel'), act = async () => {}, signal }) {
   const id = newId('dialog');
   return new Promise((resolve) => {
     let result = null;
-    const form = h('form', { method: 'dialog' },
+    const problem = h('div');
+    const submit = h('button', { type: 'submit', class: `btn btn-${kind}` }, action);
+    const form = h('form', null,
       h('h2', { id }, title), text && h('p', null, text),
-      fields.map(({ name, label, value, ...attributes }) => [
-        h('label', { class: 'form-label', for: `${id}-${name}` }, label),
-        dialogControl({ id: `${id}-${name}`, name, value: value ?? '', ...attributes })]),
-      h('div', { class: 'mz-dialog-buttons' },
-        button(dismiss, () => dialog.close()),
-        h('button', { type: 'submit', class: `btn btn-${kind}` }, action)));
+      fields.map((field) => dialogControl({ id: `${id}-${field.name}`, ...field })), problem,
+      h('div', { class: 'mz-dialog-buttons' }, button(dismiss, () => dialog.close()), submit));
     const dialog = h('dialog', { class: 'mz-dialog', 'aria-labelledby': id }, form);
-    form.addEventListener('submit', () => {
-      result = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()]));
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      const answer = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()]));
+      submit.disabled = true;
+      replace(problem);
+      try {
+        await act(answer);
+        result = answer;
+        dialog.close();
+      } catch (error) {
+        submit.disabled = false;
+        replace(problem, errorBox(error));
+      }
     });
     dialog.addEventListener('close', () => {
       dialog.remove();
       resolve(result);
     });
+    signal?.addEventListener('abort', () => dialog.close());
     document.body.append(dialog);
     dialog.showModal();
   });
 }
 
-function dialogControl({ options, value, ...attributes }) {
-  if (!options) return h('textarea', { class: 'form-control', rows: 2, ...attributes }, value);
-  return h('select', { class: 'form-select', ...attributes },
-    options.map(([each, text]) => h('option', { value: each, selected: each === value }, text)));
+function dialogControl({ id, options, label, value = '', ...attributes }) {
+  if (!options) return counted({ id, label, value, rows: 2, ...attributes });
+  return [h('label', { class: 'form-label', for: id }, label),
+    h('select', { id, class: 'form-select', ...attributes },
+      options.map(([each, text]) => h('option', { value: each, selected: each === value }, text)))];
 }
 
 /* Says it, to screen readers too, for some seconds. */

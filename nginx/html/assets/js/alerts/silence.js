@@ -12,16 +12,16 @@ const MAX_REASON = 500;
 
 /* Asks, and does it; resolves to whether it was done. */
 export async function silence(rule, signal) {
-  const answer = await confirmDialog({
+  return await confirmDialog({
     title: t('alerts.silence_title', { rule: ruleName(rule) }), text: t('alerts.silence_text'), action: t('alerts.silence_action'),
     fields: [
       { name: 'minutes', label: t('alerts.silence_for'), options: MINUTES.map((minutes) => [String(minutes), span(minutes * 60)]), value: '60' },
-      { name: 'reason', label: t('alerts.silence_reason'), required: true, maxlength: MAX_REASON },
-    ] });
-  if (answer === null) return false;
-  await send('POST', '/admin/alerts/silences', { rule, minutes: Number(answer.minutes), reason: answer.reason }, { signal });
-  toast(t('alerts.silenced'));
-  return true;
+      { name: 'reason', label: t('alerts.silence_reason'), required: true, max: MAX_REASON },
+    ], signal,
+    act: async ({ minutes, reason }) => {
+      await send('POST', '/admin/alerts/silences', { rule, minutes: Number(minutes), reason }, { signal });
+      toast(t('alerts.silenced'));
+    } }) !== null;
 }
 
 /* end: called with the silence; null: a viewer looks. */

@@ -7,7 +7,7 @@ import { timeElement } from '../format.js';
 import { t, addStrings } from '../i18n.js';
 import { actionWord, stranger } from '../terms.js';
 import { button, card, errorBox, facts } from '../ui.js';
-import { counted } from './counted.js';
+import { counted } from '../counted.js';
 import { feedbackBody, feedbackDraft, feedbackFacts, feedbackForm } from './feedback.js';
 
 const MAX_NOTE = 2000;

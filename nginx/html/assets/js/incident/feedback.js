@@ -7,7 +7,7 @@ import { duration, timeElement } from '../format.js';
 import { t, addStrings } from '../i18n.js';
 import { ACTIONS_TAKEN, actionTakenFor, stranger, takenWord } from '../terms.js';
 import { button, facts } from '../ui.js';
-import { counted } from './counted.js';
+import { counted } from '../counted.js';
 
 const MAX_ROOT_CAUSE = 200;
 

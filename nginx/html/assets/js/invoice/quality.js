@@ -2,8 +2,8 @@
 import { h } from '../dom.js';
 import { t, addStrings } from '../i18n.js';
 import { number } from '../format.js';
-import { actionWord, flagWord, gradeBadge, severityBadge, stranger } from '../terms.js';
-import { serverText } from './server_texts.js';
+import { actionWord, flagWord, gradeBadge, severityBadge } from '../terms.js';
+import { serverText } from '../server_texts.js';
 
 addStrings({
   en: {
@@ -44,7 +44,7 @@ export function qualityView(quality) {
         h('tbody', null, line('', t('quality.start'), number(FULL_SCORE)),
           flags.map((flag) => line('', [
             flagWord(flag.code), ' ', severityBadge(flag.severity),
-            h('small', { class: 'mz-note d-block' }, stranger(serverText(flag.message))),
+            h('small', { class: 'mz-note d-block' }, serverText(flag.message)),
           ], `− ${number(flag.deduction)}`)),
           deducted > FULL_SCORE ? line('', t('quality.floor'), `+ ${number(deducted - FULL_SCORE)}`) : null),
         h('tbody', null, line('mz-ledger-sum', t('quality.score'), `= ${number(quality.score)}`)))];

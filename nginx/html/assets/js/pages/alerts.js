@@ -9,7 +9,7 @@ import { errorText } from '../errors.js';
 import { keepFocus } from '../focus.js';
 import { t } from '../i18n.js';
 import { repeat } from '../live.js';
-import { card, empty, filterForm, pageHeader, pager } from '../ui.js';
+import { card, empty, errorBox, filterForm, pageHeader, pager } from '../ui.js';
 
 const REFRESH_MS = 10_000;
 const HISTORY = 20;
@@ -22,6 +22,7 @@ async function render(root, { path, query, session, signal, navigate }) {
   const top = h('div');
   const below = h('div');
   const status = h('p', { class: 'mz-soft', role: 'status' });
+  const failure = h('div');
   const mayChange = session.role !== 'viewer';
   let drawn = null;
 
@@ -38,19 +39,20 @@ async function render(root, { path, query, session, signal, navigate }) {
     });
   }
 
-  /* What was tried is told, and what is there now is drawn. */
+  /* What went wrong stands there until the next try; else what is there now is drawn. */
   async function attempt(what) {
+    replace(failure);
     try {
       if (await what() !== false) draw(await load());
     } catch (error) {
-      if (!signal.aborted) replace(status, h('span', { class: 'mz-error', role: 'alert' }, errorText(error)));
+      if (!signal.aborted) replace(failure, errorBox(error));
     }
   }
   const doSilence = (rule) => attempt(() => silence(rule, signal));
   const doEnd = (each) => attempt(() => endSilence(each, signal));
 
   const first = await load();
-  replace(root, pageHeader(t('page.alerts')), top, status, below);
+  replace(root, pageHeader(t('page.alerts')), failure, top, status, below);
   draw(first);
   repeat(async () => {
     try {

@@ -9,7 +9,7 @@ import { stranger } from '../terms.js';
 import { badge, button, card, confirmDialog, facts, figure, link, meter, pageHeader, toast } from '../ui.js';
 
 const REFRESH_MS = 5000;
-const MAX_REASON = 500; // bytes
+const MAX_REASON = 500;
 
 export default {
   title: 'page.pilot',
@@ -106,18 +106,15 @@ async function render(root, { session, signal }) {
 
   async function flip(pilot) {
     const stopping = pilot.switch_enabled;
-    const answer = await confirmDialog({
+    await confirmDialog({
       title: t(stopping ? 'pilot.stop_title' : 'pilot.start_title'), text: t(stopping ? 'pilot.stop_text' : 'pilot.start_text'),
       action: t(stopping ? 'pilot.stop' : 'pilot.start'), kind: stopping ? 'danger' : 'primary',
-      fields: [{ name: 'reason', label: t('pilot.reason'), required: true, maxlength: MAX_REASON }],
+      fields: [{ name: 'reason', label: t('pilot.reason'), required: true, max: MAX_REASON }], signal,
+      act: async ({ reason }) => {
+        draw(await send('PUT', '/admin/pilot', { enabled: !stopping, reason }, { signal }));
+        toast(t(stopping ? 'pilot.stopped' : 'pilot.started'));
+      },
     });
-    if (answer === null) return;
-    try {
-      draw(await send('PUT', '/admin/pilot', { enabled: !stopping, reason: answer.reason }, { signal }));
-      toast(t(stopping ? 'pilot.stopped' : 'pilot.started'));
-    } catch (error) {
-      if (!signal.aborted) replace(status, h('span', { class: 'mz-error', role: 'alert' }, errorText(error)));
-    }
   }
 
   draw(await get('/admin/pilot', null, { signal }));

@@ -2,8 +2,10 @@
 import { send } from '../api.js';
 import { h, replace } from '../dom.js';
 import { duration, timeElement } from '../format.js';
-import { t } from '../i18n.js';
-import { outcomeBadge, stranger } from '../terms.js';
+import { known, t } from '../i18n.js';
+import { jobError } from '../jobs/errors.js';
+import { serverText } from '../server_texts.js';
+import { outcomeBadge } from '../terms.js';
 import { badge, button, card, errorBox, link, pageHeader, tenantSelect } from '../ui.js';
 
 const strings = {
@@ -15,6 +17,8 @@ const strings = {
     'smoke.stage.accept': 'Accepted and stored', 'smoke.stage.queue': 'Taken from the queue by a worker',
     'smoke.stage.extract': 'Read by the provider', 'smoke.stage.audit': 'Audited', 'smoke.stage.store': 'Result stored',
     'smoke.ok': 'ok', 'smoke.stageFailed': 'failed', 'smoke.notReached': 'not reached', 'smoke.awaited': 'awaited',
+    'smoke.notCalled': 'The provider is not called ({state}) until', 'smoke.error.smoke_timeout': 'It took too long.',
+    'smoke.error.smoke_wrong_result': 'The result is not what the invoice says.', 'smoke.error.internal_error': 'The result could not be stored.',
     'smoke.viewer': 'Your role may look but not start a run: that takes an operator’s key.',
   },
   tr: {
@@ -25,6 +29,8 @@ const strings = {
     'smoke.stage.accept': 'Kabul edildi ve saklandı', 'smoke.stage.queue': 'Worker kuyruktan aldı',
     'smoke.stage.extract': 'Sağlayıcı okudu', 'smoke.stage.audit': 'Denetlendi', 'smoke.stage.store': 'Sonuç saklandı',
     'smoke.ok': 'tamam', 'smoke.stageFailed': 'başarısız', 'smoke.notReached': 'ulaşılmadı', 'smoke.awaited': 'bekleniyor',
+    'smoke.notCalled': 'Sağlayıcı çağrılmıyor ({state}); bitiş:', 'smoke.error.smoke_timeout': 'Çok uzun sürdü.',
+    'smoke.error.smoke_wrong_result': 'Sonuç, faturada yazandan farklı.', 'smoke.error.internal_error': 'Sonuç saklanamadı.',
     'smoke.viewer': 'Rolünüz görüntülemeye izin verir, test başlatmaya değil: bunun için operatör anahtarı gerekir.',
   },
 };
@@ -42,12 +48,24 @@ const runs = [];
 
 const running = () => runs.find((run) => run.report === null && run.error === null);
 
+/* "refusal: what the provider said; the provider is rate_limited until …", or one sentence of the server's. */
+function detailView(detail) {
+  const provider = /(?:^|; )the provider is ([a-z_]+) until (\S+)$/.exec(detail);
+  const rest = provider === null ? detail : detail.slice(0, provider.index);
+  const failure = /^([a-z_]+): ([^]*)$/.exec(rest);
+  return [
+    failure === null ? rest !== '' && serverText(rest) : [jobError(failure[1]), ' ', serverText(failure[2])],
+    provider && [' ', t('smoke.notCalled', { state: provider[1] }), ' ', timeElement(provider[2], { seconds: true })]];
+}
+
+const errorWord = (code) => (known(`smoke.error.${code}`) ? t(`smoke.error.${code}`) : jobError(code));
+
 function stageItem(stage) {
   return h('li', null,
     h('span', { class: 'mz-stage-name' }, STAGES.includes(stage.name) ? t(`smoke.stage.${stage.name}`) : stage.name),
     LOOKS[stage.status]?.() ?? stage.status,
     h('span', { class: 'mz-stage-time' }, stage.ms === null ? '' : duration(stage.ms)),
-    stage.detail && h('span', { class: 'mz-stage-detail' }, stranger(stage.detail)));
+    stage.detail && h('span', { class: 'mz-stage-detail' }, detailView(stage.detail)));
 }
 
 function reportView(report) {
@@ -56,7 +74,7 @@ function reportView(report) {
     h('p', { class: 'mz-badges' }, badge(passed ? 'ok' : 'alarm', t(passed ? 'smoke.passed' : 'smoke.failed'), passed ? '✓' : '✗'),
       ' ', report.outcome && outcomeBadge(report.outcome), ' ', t('smoke.total', { time: duration(report.total_ms) })),
     h('ol', { class: 'mz-stages' }, report.stages.map(stageItem)),
-    report.error && h('p', { role: 'alert' }, stranger(report.error.code), report.error.detail ? [': ', stranger(report.error.detail)] : null),
+    report.error && h('p', { role: 'alert' }, errorWord(report.error.code), ' ', h('code', { class: 'mz-note' }, report.error.code)),
     report.job_id && h('p', null, link(`/admin/jobs/${report.job_id}`, `→ ${t('smoke.job')}`)),
   ];
 }

@@ -1,7 +1,7 @@
 /* Invoices by hand: dropped or chosen, sent a few at a time, each with its result. */
 import { get, upload } from '../api.js';
 import { h, replace } from '../dom.js';
-import { errorText } from '../errors.js';
+import { errorWords } from '../errors.js';
 import { bytes, duration, money, percent } from '../format.js';
 import { t } from '../i18n.js';
 import { jobError } from '../jobs/errors.js';
@@ -55,7 +55,7 @@ function problemView(error, file, session) {
     empty_file: () => t('upload.empty'),
     pilot_rate_limited: () => t('upload.limited', { time: duration((error.retryAfter ?? 60) * 1000) }),
   };
-  return h('div', { role: 'alert' }, h('span', { class: 'mz-symbol', 'aria-hidden': 'true' }, '✕ '), texts[error.code]?.() ?? errorText(error));
+  return h('div', { role: 'alert' }, h('span', { class: 'mz-symbol', 'aria-hidden': 'true' }, '✕ '), texts[error.code]?.() ?? errorWords(error));
 }
 
 function resultView(job) {

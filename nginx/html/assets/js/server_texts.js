@@ -1,9 +1,10 @@
 /*
- * Sentences that the server writes in English (the hint's checks, the flags' messages), in the
- * reader's language.  What is not listed here is shown as the server wrote it.
+ * Sentences that the server writes in English (the hint's checks, the flags' messages, the stages of a
+ * smoke run), in the reader's language.  What is not listed here is shown, and marked, as the server wrote it.
  */
-import { language } from '../i18n.js';
-import { money } from '../format.js';
+import { h } from './dom.js';
+import { money } from './format.js';
+import { language } from './i18n.js';
 
 const sentences = {
   'Compare the decimal and thousands separators of the total and the lines with the document: 1.234,56 against 1,234.56.':
@@ -69,6 +70,7 @@ const sentences = {
   'ETTN is not a UUID': 'ETTN, UUID biçiminde değil',
   'the total could not be checked: no parts add up to one':
     'toplam denetlenemedi: onu verecek parçalar yok',
+  'no worker is alive': 'çalışan worker yok',
 };
 
 const fieldNames = {seller: 'satıcı', invoice_number: 'fatura numarası', issue_date: 'düzenleme tarihi',
@@ -85,6 +87,12 @@ const patterns = [
     (m, off, all, first) => `${all} vergiden ${off} tanesi matrah × oran ile tutmuyor, ilki ${first}. vergi`],
   [/^(\d+) of (\d+) lines differ from quantity times unit price, the first is line (\d+)$/,
     (m, off, all, first) => `${all} satırdan ${off} tanesi miktar × birim fiyat ile tutmuyor, ilki ${first}. satır`],
+  [/^no worker took the job; (\d+) alive, busy with other jobs$/,
+    (m, alive) => `işi alan worker olmadı; çalışan ${alive} worker başka işlerle meşgul`],
+  [/^the provider had not answered after (\d+) ms$/, (m, ms) => `sağlayıcı ${ms} ms sonra hâlâ yanıt vermemişti`],
+  [/^the total was read as (.*); the invoice says (\S+)$/,
+    (m, read, printed) => `toplam ${read === 'nothing' ? 'okunamadı' : `${read} okundu`}; faturada ${printed} yazıyor`],
+  [/^the outcome is (\S*); the invoice adds up exactly$/, (m, outcome) => `sonuç ${outcome || '–'}; oysa fatura tam tutuyor`],
 ];
 const figures = /^stated (\S+), computed (\S+), difference (\S+), ratio (\S+)$/;
 
@@ -95,16 +103,21 @@ function inTurkish(text) {
     if (pattern.test(text))
       return text.replace(pattern, say);
   const items = text.split(', ');
-  return items.every(item => item in sentences) ? items.map(item => sentences[item]).join(', ') : text;
+  return items.every(item => item in sentences) ? items.map(item => sentences[item]).join(', ') : null;
 }
 
-export function serverText(text) {
+function inFigures(text) {
   const m = figures.exec(text);
-  if (m !== null) {
-    const [stated, computed, difference, ratio] = m.slice(1).map(n => money(n));
-    return language() === 'tr'
-      ? `belgede ${stated}, hesaplanan ${computed}, fark ${difference}, oran ${ratio}`
-      : `stated ${stated}, computed ${computed}, difference ${difference}, ratio ${ratio}`;
-  }
-  return language() === 'tr' ? inTurkish(text) : text;
+  if (m === null)
+    return null;
+  const [stated, computed, difference, ratio] = m.slice(1).map(n => money(n));
+  return language() === 'tr'
+    ? `belgede ${stated}, hesaplanan ${computed}, fark ${difference}, oran ${ratio}`
+    : `stated ${stated}, computed ${computed}, difference ${difference}, ratio ${ratio}`;
+}
+
+/* As text of a stranger: names and words that were read may be part of it. */
+export function serverText(text) {
+  const translated = inFigures(text) ?? (language() === 'en' ? text : inTurkish(text));
+  return h('bdi', { class: 'mz-stranger', lang: translated === null ? 'en' : null }, translated ?? text);
 }
