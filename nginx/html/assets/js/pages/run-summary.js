@@ -1,9 +1,10 @@
 /* One line per day, as the run summaries say it, and the same as files. */
 import { get, urlWith } from '../api.js';
-import { h, replace } from '../dom.js';
+import { h } from '../dom.js';
 import { dateText, duration, number, percent, timeElement } from '../format.js';
 import { t } from '../i18n.js';
-import { card, empty, filterForm, pageHeader, table, tenantField } from '../ui.js';
+import { preferredTenant } from '../session.js';
+import { card, empty, filterForm, pageHeader, table, tenantField, withResults } from '../ui.js';
 
 const DAY_MS = 86_400_000;
 
@@ -76,7 +77,7 @@ const dayOf = (summary) => isoDay(new Date(Date.parse(summary.timestamp) - 1));
 async function render(root, { path, query, session, signal, navigate }) {
   const today = isoDay(new Date());
   const asked = {
-    tenant_id: query.tenant_id ?? (session.tenants.includes(session.pilot_tenant_id) ? session.pilot_tenant_id : session.tenants[0]),
+    tenant_id: query.tenant_id ?? preferredTenant(session),
     from: query.from ?? isoDay(new Date(Date.now() - 6 * DAY_MS)),
     to: query.to ?? today,
   };
@@ -86,13 +87,15 @@ async function render(root, { path, query, session, signal, navigate }) {
       { name: 'from', label: t('summary.from'), type: 'date', max: today },
       { name: 'to', label: t('summary.to'), type: 'date', max: today }],
   });
-  const { run_summaries: summaries } = await get('/admin/run-summary', asked, { signal });
-  const newest = [...summaries].reverse();
   const download = (format) => h('a', { class: 'btn btn-outline-secondary', href: urlWith(path, { ...asked, format }), download: true }, t(`summary.${format}`));
-  replace(root, pageHeader(t('page.run-summary'), download('jsonl'), download('csv')), filters,
-    card(t('summary.title'), newest.length === 0 ? empty(t('summary.none')) : summaryTable(newest),
-      h('p', { class: 'mz-soft' }, t('summary.note'))),
-    newest.length > 0 && card(t('summary.builds'), buildTable(newest)));
+  await withResults(root, [pageHeader(t('page.run-summary'), download('jsonl'), download('csv')), filters], async () => {
+    const { run_summaries: summaries } = await get('/admin/run-summary', asked, { signal });
+    const newest = summaries.toReversed();
+    return [
+      card(t('summary.title'), newest.length === 0 ? empty(t('summary.none')) : summaryTable(newest),
+        h('p', { class: 'mz-soft' }, t('summary.note'))),
+      newest.length > 0 && card(t('summary.builds'), buildTable(newest))];
+  });
 }
 
 function summaryTable(summaries) {
