@@ -1,12 +1,12 @@
 /* The incidents, newest first: found by filter, opened by their link. */
 import { get, urlWith } from '../api.js';
-import { h, replace } from '../dom.js';
+import { h } from '../dom.js';
 import { folded, listed } from '../fold.js';
 import { ago, money, percent, timeElement, dateText } from '../format.js';
 import { t } from '../i18n.js';
-import { CATEGORIES, FLAGS, SEVERITIES, STATUSES, categoryWord, flagWord, severityBadge, statusBadge,
+import { CATEGORIES, INCIDENT_FLAGS, SEVERITIES, STATUSES, categoryWord, flagWord, severityBadge, statusBadge,
   stranger } from '../terms.js';
-import { empty, filterForm, link, pageHeader, pager, table, tenantField } from '../ui.js';
+import { empty, filterForm, link, pageHeader, pager, table, tenantField, withResults } from '../ui.js';
 
 const strings = {
   en: {
@@ -56,7 +56,7 @@ function filters(session, query, navigate) {
       { name: 'status', label: t('incidents.status'), type: 'select', options: options(STATUSES, (c) => t(`status.${c}`)) },
       { name: 'severity', label: t('incidents.severity'), type: 'select', options: options(SEVERITIES, (c) => t(`severity.${c}`)) },
       { name: 'category', label: t('incidents.category'), type: 'select', options: options(CATEGORIES, categoryWord) },
-      { name: 'flag', label: t('incidents.flag'), type: 'select', options: options(FLAGS, flagWord) },
+      { name: 'flag', label: t('incidents.flag'), type: 'select', options: options(INCIDENT_FLAGS, flagWord) },
       { name: 'seller', label: t('incidents.seller'), type: 'search', maxlength: 200 },
       { name: 'q', label: t('incidents.text'), type: 'search', maxlength: 200, placeholder: t('incidents.textHint') },
     ],
@@ -117,12 +117,10 @@ function nothing(query, nextCursor) {
 }
 
 async function render(root, { query, session, signal, navigate }) {
-  const { incidents, next_cursor: nextCursor } = await get(PATH, query, { signal });
-  replace(root,
-    pageHeader(t('page.incidents')),
-    filters(session, query, navigate),
-    incidents.length === 0 ? nothing(query, nextCursor) : list(incidents),
-    pager({ path: PATH, query, nextCursor }));
+  await withResults(root, [pageHeader(t('page.incidents')), filters(session, query, navigate)], async () => {
+    const { incidents, next_cursor: nextCursor } = await get(PATH, query, { signal });
+    return [incidents.length === 0 ? nothing(query, nextCursor) : list(incidents), pager({ path: PATH, query, nextCursor })];
+  });
 }
 
 export default { title: 'page.incidents', strings, render };
