@@ -24,7 +24,7 @@ class JobsCase(BrowserCase):
 
     def count(self, name):
         """The figure over that word."""
-        return next(e.text.split()[0] for e in self.browser.all(".mz-count") if name in e.text)
+        return next(e.text.split()[0] for e in self.browser.all(".mz-tally") if name in e.text)
 
     def confirm(self, title):
         self.browser.wait_text(title, "dialog")

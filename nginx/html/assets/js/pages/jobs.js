@@ -10,7 +10,7 @@ import { Drain, drawDrain } from '../jobs/drain.js';
 import { jobTable } from '../jobs/list.js';
 import { repeat } from '../live.js';
 import { JOB_STATES } from '../terms.js';
-import { button, card, empty, errorBox, figure, filterForm, link, pageHeader, pager, tenantField } from '../ui.js';
+import { button, card, empty, errorBox, figure, filterForm, link, pageHeader, pager, tenantField, withResults } from '../ui.js';
 
 const strings = {
   en: {
@@ -57,11 +57,11 @@ function countsView(tenant) {
   const one = ([name, filter]) => {
     const node = figure(t(`jobs.count.${name}`), '');
     values.set(name, node.querySelector('.mz-figure-value'));
-    return h('a', { class: 'mz-count', href: urlWith(PATH, { tenant_id: tenant, ...filter }) }, node);
+    return h('a', { class: 'mz-tally', href: urlWith(PATH, { tenant_id: tenant, ...filter }) }, node);
   };
   const group = (label, of) => h('div', { role: 'group', 'aria-label': t(label) },
-    h('h2', { class: 'mz-group-title' }, t(label)), h('div', { class: 'mz-counts' }, Object.entries(of).map(one)));
-  const node = h('div', { class: 'mz-count-groups' }, group('jobs.now', NOW), group('jobs.ended', ENDED));
+    h('h2', { class: 'mz-group-title' }, t(label)), h('div', { class: 'mz-tallies' }, Object.entries(of).map(one)));
+  const node = h('div', { class: 'mz-tally-groups' }, group('jobs.now', NOW), group('jobs.ended', ENDED));
   const words = (name, counts) => (name === 'succeeded' && counts.succeeded_is_minimum ? '≥ ' : '') + number(counts[name]);
   return { node, show: (counts) => values.forEach((value, name) => replace(value, words(name, counts))) };
 }
@@ -115,16 +115,15 @@ class Jobs {
 
   async open(root) {
     const { query, session, signal, navigate } = this.#at;
-    await this.#loadCounts();
-    await this.#loadList();
-    this.#drawCounts();
-    this.#drawList();
-    replace(root, pageHeader(t('page.jobs')),
-      card(null, this.#figures.node, this.#places.drain),
-      filters(session, query, navigate),
-      this.#may ? this.#places.bulk : h('p', { class: 'mz-note' }, t('jobs.viewer')),
-      this.#places.result, this.#places.list);
-    repeat(() => this.#tick(), { everyMs: COUNTS_MS, signal });
+    const head = [pageHeader(t('page.jobs')), card(null, this.#figures.node, this.#places.drain), filters(session, query, navigate)];
+    await withResults(root, head, async () => {
+      await this.#loadCounts();
+      this.#drawCounts();
+      await this.#loadList();
+      this.#drawList();
+      repeat(() => this.#tick(), { everyMs: COUNTS_MS, signal });
+      return [this.#may ? this.#places.bulk : h('p', { class: 'mz-note' }, t('jobs.viewer')), this.#places.result, this.#places.list];
+    });
   }
 
   async #tick() {
