@@ -22,13 +22,14 @@ const NAV = [
   ['nav.act', ['pilot', 'upload', 'smoke']],
   ['nav.look_up', ['run-summary', 'audit-log', 'config']],
 ];
-const PARENT = { alert: 'alerts', incident: 'incidents', job: 'jobs' };
+const PARENT = { alert: 'alerts', 'feedback-stats': 'system-health', incident: 'incidents', job: 'jobs' };
 const ALERTS_MS = 30_000;
 
 const app = document.getElementById('app');
 const announcer = h('div', { class: 'visually-hidden', 'aria-live': 'polite' });
 const loaded = new Set();
 let session = null;
+let former = null; // who was signed in last
 let leaving = new AbortController(); // of the page shown
 let shown = null; // its path
 let address = null; // with its query
@@ -103,7 +104,6 @@ function drawShell(current) {
 }
 
 function showLogin(message) {
-  const former = session?.name;
   leave();
   watching.abort();
   session = null;
@@ -111,13 +111,18 @@ function showLogin(message) {
   document.title = t('login.title');
   const form = loginForm({ message, onSession: (answer) => {
     // Pages remember what they did, which is no business of the next operator's.
-    if (former && former !== answer.name) return location.reload();
-    session = answer;
-    watchAlerts();
-    showPage();
+    if (former !== null && former !== answer.name) location.reload();
+    else enter(answer);
   } });
   replace(app, h('div', { class: 'mz-login-page' }, languageSwitch(), h('main', { id: 'main' }, form)));
   form.querySelector('#login-key').focus();
+}
+
+function enter(answer) {
+  session = answer;
+  former = answer.name;
+  watchAlerts();
+  showPage();
 }
 
 async function signOut() {
@@ -216,14 +221,11 @@ async function start() {
 async function openSession() {
   replace(app, loading());
   try {
-    session = await get('/admin/session');
+    enter(await get('/admin/session'));
   } catch (error) {
     if (error.status === 401) showLogin(null);
     else replace(app, h('main', { class: 'mz-login-page' }, errorBox(error, openSession)));
-    return;
   }
-  watchAlerts();
-  showPage();
 }
 
 start();
