@@ -65,16 +65,15 @@ const DATES = ['issue_date', 'due_date', 'period_start', 'period_end'];
 const AMOUNTS = ['line_total', 'tax_exclusive_amount', 'tax_total', 'tax_inclusive_amount',
   'withholding_total', 'prepaid_amount', 'rounding_amount', 'payable_amount'];
 
-/* Under LOW the server raises a flag, under UNSURE it suspects the reading (its defaults). */
-const LOW = 0.6;
-const UNSURE = 0.7;
-
 const PERCENT = parse('0.01');
 
-export function confidence(value, { bar = true } = {}) {
-  const word = value < LOW ? 'low' : value < UNSURE ? 'unsure' : null;
+/* Under `low` the server raises a flag, under `unsure` it suspects the reading; where they are not known nothing is judged. */
+const limitsOf = (thresholds) => ({ low: thresholds?.LOW_CONFIDENCE ?? 0, unsure: thresholds?.OCR_SUSPECT_CONFIDENCE ?? 0 });
+
+function confidence(value, { low, unsure }, { bar = true } = {}) {
+  const word = value < low ? 'low' : value < unsure ? 'unsure' : null;
   return h('span', { class: `mz-confidence${word ? ' mz-confidence-low' : ''}` },
-    bar && h('meter', { min: 0, max: 1, low: LOW, high: UNSURE, optimum: 1, value, 'aria-hidden': 'true' }),
+    bar && h('meter', { min: 0, max: 1, low, high: Math.max(low, unsure), optimum: 1, value, 'aria-hidden': 'true' }),
     ' ', number(value, 2), word ? [' ', h('strong', null, `⚠ ${t(`extraction.${word}`)}`)] : null);
 }
 
@@ -96,13 +95,15 @@ function value(name, field) {
 
 const at = (extraction, path) => path.split('.').reduce((node, name) => node[name], extraction);
 
-export function fieldsTable(extraction) {
+/* thresholds: the configuration, or null. */
+export function fieldsTable(extraction, thresholds) {
+  const limits = limitsOf(thresholds);
   return table({
     caption: t('extraction.fields'),
     columns: [
       { title: t('extraction.field'), cell: ({ name }) => t(`field.${name}`), header: true },
       { title: t('extraction.value'), cell: ({ name, field }) => value(name, field) },
-      { title: t('extraction.confidence'), cell: ({ field }) => confidence(field.confidence) },
+      { title: t('extraction.confidence'), cell: ({ field }) => confidence(field.confidence, limits) },
       { title: t('extraction.evidence'), cell: ({ field }) => stranger(field.evidence) },
     ],
     rows: FIELDS.map((name) => ({ name, field: at(extraction, name) })),
@@ -120,13 +121,14 @@ function list(name, items, columns) {
 const figure = (label, cell) => ({ title: t(`extraction.${label}`), cell, numeric: true });
 const no = () => ({ title: t('extraction.number'), cell: (row) => number(row.no) });
 
-export function partsTables(extraction) {
+export function partsTables(extraction, thresholds) {
+  const limits = limitsOf(thresholds);
   const reasons = () => [no(), { title: t('extraction.reason'), cell: (row) => stranger(row.reason) },
     figure('amount', (row) => amount(row.amount))];
   return [
     list('lines', extraction.lines, [no(),
       { title: t('extraction.description'), wide: true, cell: (row) => [stranger(row.description),
-        h('div', { class: 'mz-note' }, `${t('extraction.confidence')}: `, confidence(row.confidence, { bar: false })),
+        h('div', { class: 'mz-note' }, `${t('extraction.confidence')}: `, confidence(row.confidence, limits, { bar: false })),
         row.evidence !== '' && h('div', { class: 'mz-note' }, `${t('extraction.evidence')}: `, stranger(row.evidence, { fold: 120 }))] },
       figure('quantity', (row) => withUnit(row.quantity, row.unit)),
       figure('unitPrice', (row) => amount(row.unit_price)),
@@ -140,6 +142,6 @@ export function partsTables(extraction) {
       figure('base', (row) => amount(row.taxable_amount)),
       figure('rate', (row) => rate(row.rate)),
       figure('amount', (row) => amount(row.amount)),
-      { title: t('extraction.confidence'), cell: (row) => confidence(row.confidence, { bar: false }) }]),
+      { title: t('extraction.confidence'), cell: (row) => confidence(row.confidence, limits, { bar: false }) }]),
   ];
 }

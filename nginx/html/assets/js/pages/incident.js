@@ -49,10 +49,9 @@ function summary(incident) {
   ]);
 }
 
-function readingCards(incident) {
-  const { extraction } = incident;
+function readingCards({ extraction }, thresholds) {
   if (extraction === null) return card(t('extraction.fields'), h('p', null, t('incident.notRead')));
-  return [card(t('extraction.fields'), fieldsTable(extraction)), card(t('extraction.parts'), partsTables(extraction))];
+  return [card(t('extraction.fields'), fieldsTable(extraction, thresholds)), card(t('extraction.parts'), partsTables(extraction, thresholds))];
 }
 
 /* The thresholds explain the severity; the page is of use without them. */
@@ -137,7 +136,7 @@ async function render(root, { id, session, signal }) {
         hint && h('div', { class: 'mz-first' }, card(t('hint.title'), hintView(hint, draft.ticked))),
         card(t('audit.title'), auditView(incident.audit, incident.extraction, thresholds)),
         card(t('quality.title'), qualityView(incident.quality)),
-        readingCards(incident),
+        readingCards(incident, thresholds),
         places.trail)));
 }
 

@@ -95,8 +95,8 @@ async function render(root, { id, session, signal }) {
     replace(places.reading, job.extraction && [
       card(t('audit.title'), auditView(job.audit, job.extraction, thresholds)),
       card(t('quality.title'), qualityView(job.quality)),
-      card(t('extraction.fields'), fieldsTable(job.extraction)),
-      card(t('extraction.parts'), partsTables(job.extraction))]);
+      card(t('extraction.fields'), fieldsTable(job.extraction, thresholds)),
+      card(t('extraction.parts'), partsTables(job.extraction, thresholds))]);
   }
 
   async function change(verb) {
