@@ -8,7 +8,8 @@ from harness import ROOT, TEST_DIR, StackCase
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 import browser  # noqa: E402
 
-PAGES = ("system-health", "alerts", "incidents", "jobs", "pilot", "upload", "smoke", "run-summary", "audit-log", "config")
+PAGES = ("system-health", "feedback-stats", "alerts", "incidents", "jobs", "pilot", "upload", "smoke", "run-summary", "audit-log",
+         "config")
 
 
 class BrowserCase(StackCase):

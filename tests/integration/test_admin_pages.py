@@ -7,8 +7,9 @@ from harness import ROOT, StackCase, wait_for
 
 HTML = ROOT / "nginx" / "html"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
-PAGES = ("system-health", "incidents", "jobs", "pilot", "upload", "smoke", "run-summary", "audit-log", "config")
-NO_PAGES = ("session", "tenants", "config/keys", "feedback-stats", "jobs/counts", "jobs/cancel", "jobs/retry",
+PAGES = ("system-health", "feedback-stats", "alerts", "incidents", "jobs", "pilot", "upload", "smoke", "run-summary", "audit-log",
+         "config")
+NO_PAGES = ("session", "tenants", "config/keys", "jobs/counts", "jobs/cancel", "jobs/retry",
             "smoke/run", "nothing", "system-health/", "pilot/x", "system-healthx", "x/system-health")
 LIBRARIES = ("bootstrap5/css/bootstrap.min.css", "bootstrap5/js/bootstrap.bundle.min.js", "chart.js/chart.min.js")
 
@@ -44,7 +45,7 @@ class Negotiation(PageCase):
                     self.assertIn(answer.status, (401, 404, 405))
 
     def test_curl_with_a_key(self):
-        for name in ("system-health", "jobs", "pilot", "run-summary", "config"):
+        for name in ("system-health", "feedback-stats", "jobs", "pilot", "run-summary", "config"):
             with self.subTest(page=name):
                 answer = self.stack.admin("GET", f"/admin/{name}", headers={"Accept": "*/*"})
                 self.assertEqual((200, "application/json"), (answer.status, answer.headers["Content-Type"]))

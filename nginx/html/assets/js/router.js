@@ -1,6 +1,7 @@
 /* Which page an address is, and going there without loading the shell anew. */
 const PAGES = [
   [/^\/admin\/system-health$/, 'system-health'],
+  [/^\/admin\/feedback-stats$/, 'feedback-stats'],
   [/^\/admin\/alerts$/, 'alerts'],
   [/^\/admin\/alerts\/([^/]+)$/, 'alert'],
   [/^\/admin\/incidents$/, 'incidents'],

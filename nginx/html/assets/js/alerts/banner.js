@@ -8,10 +8,16 @@ import { decisionText, measure, ruleName, stateBadge } from './words.js';
 
 addStrings(strings);
 
-/* What fires; nothing for whom the pilot's alerts are none of theirs, nor when it cannot be told. */
-export async function firingAlerts(session, signal) {
-  if (session.tenant_id !== null && session.tenant_id !== session.pilot_tenant_id) return [];
-  return get('/admin/alerts', { state: 'firing' }, { signal }).then((page) => page.alerts, () => []);
+const UNKNOWN = { firing: [], alive: null };
+
+/*
+ * {firing: alerts, alive: whether a watchdog is at work}; alive is null for whom the pilot's alerts are
+ * none of theirs, and when it cannot be told.
+ */
+export async function watchState(session, signal) {
+  if (session.tenant_id !== null && session.tenant_id !== session.pilot_tenant_id) return UNKNOWN;
+  return get('/admin/alerts', { state: 'firing' }, { signal })
+    .then(({ alerts, watchdog }) => ({ firing: alerts, alive: watchdog.alive }), () => UNKNOWN);
 }
 
 export function firingBanner(alerts) {

@@ -32,9 +32,15 @@ function checkDetail({ status, reason, until, ...members }) {
 const labelOf = (name) => (known(`health.detail_${name}`) ? t(`health.detail_${name}`) : name.replaceAll('_', ' '));
 
 export function readyCard(ready) {
+  const section = card(t('health.ready_title'), ready.checks ? readyChecks(ready)
+    : [h('p', null, badge('alarm', t('health.unreachable'))), h('p', null, t('health.unreachable_text'))]);
+  section.id = 'ready';
+  return section;
+}
+
+function readyChecks(ready) {
   const isReady = ready.status === 'ready';
-  if (!ready.checks) return card(t('health.ready_title'), h('p', null, badge('alarm', t('health.unreachable'))));
-  const section = card(t('health.ready_title'),
+  return [
     h('p', null, badge(isReady ? 'ok' : 'alarm', t(isReady ? 'health.ready' : 'health.not_ready')), ' ',
       h('span', { class: 'mz-soft' }, t('health.checked'), ' ', timeElement(ready.timestamp, { seconds: true }))),
     table({
@@ -43,9 +49,7 @@ export function readyCard(ready) {
         { title: t('health.state'), cell: ([, check]) => badge(CHECK_KINDS[check.status], t(`health.check_is_${check.status}`)) },
         { title: t('health.detail'), cell: ([, check]) => checkDetail(check), wide: true },
       ] }),
-    facts([[t('health.build'), h('code', null, ready.build_id)], [t('health.config_hash'), h('code', null, ready.config_hash)]]));
-  section.id = 'ready';
-  return section;
+    facts([[t('health.build'), h('code', null, ready.build_id)], [t('health.config_hash'), h('code', null, ready.config_hash)]])];
 }
 
 export function loadCard({ queue, front_door: door, tenant_id: tenant }) {

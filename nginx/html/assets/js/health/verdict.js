@@ -7,11 +7,11 @@ const SEVERITY = ['alarm', 'warn'];
 
 /*
  * health: /admin/system-health; ready: /health/ready; openS1: {count, more}, or null where they
- * could not be asked for; firing: alerts; isPilot: whether the figures are the pilot's.  → {kind: ok|warn|alarm, sentence, steps: [{kind, text, href}]}
+ * could not be asked for; watch: of alerts/banner.js; isPilot: whether the figures are the pilot's.  → {kind: ok|warn|alarm, sentence, steps: [{kind, text, href}]}
  */
-export function verdict({ health, ready, openS1, firing, isPilot }) {
+export function verdict({ health, ready, openS1, watch, isPilot }) {
   const steps = [
-    ...alertSteps(firing, isPilot), ...pilotSteps(ready, isPilot), ...checkSteps(ready), ...queueSteps(health),
+    ...checkSteps(ready), ...watchSteps(watch), ...alertSteps(watch, isPilot), ...pilotSteps(ready, isPilot), ...queueSteps(health),
     ...metricSteps(health, 'alarm'), ...incidentSteps(health, openS1),
     ...metricSteps(health, 'warn'), ...driftSteps(health),
   ].sort((a, b) => SEVERITY.indexOf(a.kind) - SEVERITY.indexOf(b.kind));
@@ -21,14 +21,20 @@ export function verdict({ health, ready, openS1, firing, isPilot }) {
 
 function sentence({ health, ready, kind, isPilot }) {
   if (isPilot && ready.pilot?.enabled === false) return t('health.is_off');
+  if (!ready.checks) return t('health.is_unknown');
   if (ready.status !== 'ready') return t('health.is_not_ready');
   const subject = isPilot ? t('health.the_pilot') : t('health.the_tenant', { tenant: health.tenant_id });
   const unjudged = kind === 'ok' && health.metrics.every((metric) => metric.state === 'insufficient_data');
   return t(unjudged ? 'health.is_unjudged' : `health.is_${kind}`, { subject });
 }
 
+/* A dead watchdog is everybody's trouble: it counts the requests of all tenants. */
+function watchSteps({ alive }) {
+  return alive === false ? [{ kind: 'alarm', text: t('health.next_nobody_watches'), href: '/admin/alerts' }] : [];
+}
+
 /* What the watchdog watches is the pilot, and what carries it. */
-function alertSteps(firing, isPilot) {
+function alertSteps({ firing }, isPilot) {
   if (!isPilot) return [];
   return firing.map(({ id, rule }) => ({ kind: 'alarm', text: t('health.next_alert', { rule: ruleName(rule) }), href: `/admin/alerts/${id}` }));
 }
@@ -40,8 +46,10 @@ function pilotSteps(ready, isPilot) {
   return [];
 }
 
+/* No answer, or one that holds no checks, is no sign of health. */
 function checkSteps(ready) {
-  return Object.entries(ready.checks ?? {}).filter(([, check]) => check.status !== 'ok').map(([name, check]) => ({
+  if (!ready.checks) return [{ kind: 'alarm', text: t('health.next_unreachable'), href: '#ready' }];
+  return Object.entries(ready.checks).filter(([, check]) => check.status !== 'ok').map(([name, check]) => ({
     kind: check.status === 'error' ? 'alarm' : 'warn',
     text: t('health.next_check', { check: t(`health.check_${name}`), why: reasonText(check.reason) }),
     href: '#ready',

@@ -1,16 +1,18 @@
 /* Is the pilot healthy, and what is to be done next; below it the figures that say so. */
-import { firingAlerts, firingBanner } from '../alerts/banner.js';
+import { firingBanner, watchState } from '../alerts/banner.js';
 import { get, urlWith } from '../api.js';
 import { h, replace } from '../dom.js';
 import { errorText } from '../errors.js';
 import { timeElement } from '../format.js';
+import { feedbackCard } from '../health/feedback.js';
 import { actionsCard, driftCard, histogramCard, loadCard, metricsCard, offendersCard, periodsCard, readyCard, verdictCard } from '../health/figures.js';
 import strings from '../health/strings.js';
 import { trends } from '../health/trends.js';
 import { verdict } from '../health/verdict.js';
 import { t } from '../i18n.js';
 import { repeat } from '../live.js';
-import { filterForm, pageHeader, tenantField } from '../ui.js';
+import { preferredTenant } from '../session.js';
+import { filterForm, link, pageHeader, tenantField, withResults } from '../ui.js';
 
 const REFRESH_MS = 30_000;
 const PERIODS = ['1', '7', '14', '30', '90'];
@@ -25,13 +27,10 @@ async function render(root, { path, query, session, signal, navigate }) {
     reference_date: query.reference_date,
   };
   const isPilot = asked.tenant_id === session.pilot_tenant_id;
-  const data = await load(asked, session, signal);
   const top = h('div');
   const charts = trends(signal);
   const below = h('div');
   const status = h('p', { class: 'mz-soft' });
-  replace(root, pageHeader(t('page.system-health')), filters(asked, query, session, (changed) => navigate(urlWith(path, changed))),
-    top, charts.node, below, status);
   let drawn = null;
 
   function draw(fresh) {
@@ -41,34 +40,40 @@ async function render(root, { path, query, session, signal, navigate }) {
     drawn = what;
     const focused = document.activeElement?.id;
     replace(top, topCards({ ...fresh, isPilot }));
-    replace(below, lowerCards(fresh.health));
+    replace(below, lowerCards(fresh));
     charts.update(fresh.health.trend);
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
-  draw(data);
-  repeat(async () => {
-    try {
-      draw(await load(asked, session, signal));
-    } catch (error) {
-      if (!signal.aborted) replace(status, t('health.stale', { why: errorText(error) }));
-    }
-  }, { everyMs: REFRESH_MS, signal });
-}
-
-function preferredTenant(session) {
-  return session.tenants.includes(session.pilot_tenant_id) ? session.pilot_tenant_id : session.tenant_id ?? session.tenants[0];
+  const head = [pageHeader(t('page.system-health')), filters(asked, query, session, (changed) => navigate(urlWith(path, changed)))];
+  await withResults(root, head, async () => {
+    draw(await load(asked, session, signal));
+    repeat(async () => {
+      try {
+        draw(await load(asked, session, signal));
+      } catch (error) {
+        if (!signal.aborted) replace(status, t('health.stale', { why: errorText(error) }));
+      }
+    }, { everyMs: REFRESH_MS, signal });
+    return [top, charts.node, below, status];
+  });
 }
 
 /* The figures have to be there; that nothing answers for readiness is itself a finding. */
 async function load(asked, session, signal) {
-  const [health, ready, openS1, firing] = await Promise.all([
-    get('/admin/system-health', asked, { signal }),
+  const figures = get('/admin/system-health', asked, { signal });
+  const [health, feedback, ready, openS1, watch] = await Promise.all([
+    figures, figures.then((of) => feedbackOf(of, signal)),
     get('/health/ready', null, { signal, accept: [503] }).catch(() => ({ status: 'unreachable' })),
     openIncidents(asked.tenant_id, signal).catch(() => null),
-    firingAlerts(session, signal),
+    watchState(session, signal),
   ]);
-  return { health, ready, openS1, firing };
+  return { health, feedback, ready, openS1, watch };
+}
+
+/* Of the same days. */
+function feedbackOf({ tenant_id, current_period: { start_date, end_date } }, signal) {
+  return get('/admin/feedback-stats', { tenant_id, start_date, end_date }, { signal }).catch((error) => ({ error }));
 }
 
 async function openIncidents(tenant, signal) {
@@ -77,9 +82,10 @@ async function openIncidents(tenant, signal) {
 }
 
 /* All but the times, which alone change at every look. */
-function fingerprint({ health, ready, openS1, firing }) {
+function fingerprint({ health, feedback, ready, openS1, watch }) {
   const latency = { ...ready.checks?.database, latency_ms: 0 };
-  return JSON.stringify([{ ...health, generated_at: '' }, { ...ready, timestamp: '', checks: { ...ready.checks, database: latency } }, openS1, firing]);
+  return JSON.stringify([{ ...health, generated_at: '' }, { ...ready, timestamp: '', checks: { ...ready.checks, database: latency } },
+    feedback.error?.code ?? feedback, openS1, watch]);
 }
 
 function filters(asked, query, session, onChange) {
@@ -93,18 +99,20 @@ function filters(asked, query, session, onChange) {
   });
 }
 
-function topCards({ health, ready, openS1, firing, isPilot }) {
+function topCards({ health, ready, openS1, watch, isPilot }) {
   return [
-    firingBanner(firing),
-    verdictCard(verdict({ health, ready, openS1, firing, isPilot })),
+    firingBanner(watch.firing),
+    verdictCard(verdict({ health, ready, openS1, watch, isPilot })),
     metricsCard(health.metrics),
     h('div', { class: 'mz-grid' }, readyCard(ready), loadCard(health)),
   ];
 }
 
-function lowerCards(health) {
+function lowerCards({ health, feedback }) {
   return [
     periodsCard(health),
+    feedbackCard(feedback, health.tenant_id, h('p', null,
+      link(urlWith('/admin/feedback-stats', { tenant_id: health.tenant_id }), t('health.all_feedback')))),
     driftCard(health.drift_alerts),
     h('div', { class: 'mz-grid' }, histogramCard(health.histogram), actionsCard(health.action_class_distribution)),
     h('div', { class: 'mz-grid' },
