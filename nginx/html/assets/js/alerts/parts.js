@@ -81,7 +81,7 @@ export function rulesCard({ rules, watchdog }, silence) {
   return card(t('alerts.rules'), table({
     caption: t('alerts.rules'), rows: rules, columns: [
       { title: t('alerts.rule'), cell: (rule) => ruleName(rule.rule), header: true },
-      { title: t('alerts.threshold'), cell: thresholdText },
+      { title: t('alerts.threshold'), cell: (rule) => h('span', { class: 'mz-whole-words' }, thresholdText(rule)) },
       { title: t('alerts.window'), cell: (rule) => (rule.window_seconds > 0 ? span(rule.window_seconds) : '–'), numeric: true },
       { title: t('alerts.hold'), cell: (rule) => (rule.hold_seconds > 0 ? span(rule.hold_seconds) : '–'), numeric: true },
       { title: t('alerts.min'), cell: (rule) => (rule.min_samples > 1 ? number(rule.min_samples) : '–'), numeric: true },

@@ -74,7 +74,7 @@ function settingsCard(keys) {
 }
 
 /* It breaks between its words, if it has to. */
-const settingName = (name) => h('code', { class: 'mz-setting' }, name.split('_').flatMap((word, i) => (i > 0 ? ['_', h('wbr'), word] : [word])));
+const settingName = (name) => h('code', { class: 'mz-whole-words' }, name.split('_').flatMap((word, i) => (i > 0 ? ['_', h('wbr'), word] : [word])));
 
 function settingsTable(keys) {
   return table({
