@@ -12,9 +12,11 @@ import tempfile
 import time
 
 from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 CHROMIUM = "/usr/bin/chromium"
 CHROMEDRIVER = "/usr/bin/chromedriver"
@@ -162,6 +164,23 @@ class Browser:
         field = self.find(selector)
         field.clear()
         field.send_keys(text)
+
+    def paste(self, field, text):
+        """Any characters at all, which the driver cannot type."""
+        self.script("arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))", field, text)
+
+    def press(self, *keys):
+        """On the keyboard, wherever the focus is."""
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def tab_to(self, selector, text="", steps=150):
+        """Tab by Tab, until the focus is on such an element."""
+        for _ in range(steps):
+            self.press(Keys.TAB)
+            if self.script("const at = document.activeElement;"
+                           "return at.matches(arguments[0]) && at.textContent.includes(arguments[1])", selector, text):
+                return
+        raise AssertionError(f"no Tab of {steps} reaches {selector} {text} at {self.driver.current_url}")
 
     def sign_in(self, key):
         """Through the form that every page shows to a stranger."""

@@ -17,17 +17,19 @@ from browser import Browser
 
 LANGUAGES = ("en", "tr")
 WIDTHS = (1280, 390)
-PAGES = ("system-health", "incidents", "jobs", "pilot", "upload", "smoke", "run-summary", "audit-log", "config")
+PAGES = ("system-health", "feedback-stats", "alerts", "incidents", "jobs", "pilot", "upload", "smoke", "run-summary",
+         "audit-log", "config")
+DETAILS = {"alert": "alerts", "incident": "incidents", "job": "jobs"}  # a page of one, by its list
 
 
-def details(window):
-    """The addresses of one incident's and one job's page, where there are any."""
+def details(window, names):
+    """The address of the page of the first in each of these lists, where there is one."""
     found = []
-    for name in ("incidents", "jobs"):
-        window.open(f"/admin/{name}")
-        links = window.all(f"main a[href*='/admin/{name}/']")
+    for name in names:
+        window.open(f"/admin/{DETAILS[name]}")
+        links = window.all(f"main a[href*='/admin/{DETAILS[name]}/']")
         if links:
-            found.append((name[:-1], links[0].get_attribute("href").removeprefix(window.url)))
+            found.append((name, links[0].get_attribute("href").removeprefix(window.url)))
     return found
 
 
@@ -52,9 +54,7 @@ def walk(options, language, width):
         window.find(".mz-header")
         window.settle()
         pages = [(page, f"/admin/{page}") for page in PAGES if page in options.only]
-        if {"incident", "job"} & set(options.only):
-            pages += [each for each in details(window) if each[0] in options.only]
-        for name, path in pages:
+        for name, path in pages + details(window, [name for name in DETAILS if name in options.only]):
             window.open(path)
             shoot(name)
     finally:
@@ -67,7 +67,7 @@ def main():
     parser.add_argument("--url", default=os.environ.get("MIZAN_URL"))
     parser.add_argument("--key", default=os.environ.get("ADMIN_API_KEY"))
     parser.add_argument("--certificate", default=f"{os.environ.get('MIZAN_STACK_DIR')}/tls/server.pem")
-    parser.add_argument("--only", type=lambda text: text.split(","), default=["login", *PAGES, "incident", "job"])
+    parser.add_argument("--only", type=lambda text: text.split(","), default=["login", *PAGES, *DETAILS])
     parser.add_argument("--language", choices=LANGUAGES)
     parser.add_argument("--width", type=int)
     parser.add_argument("--dark", action="store_true")

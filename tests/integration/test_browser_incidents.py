@@ -1,10 +1,13 @@
 """An operator's day in a browser: an incident from the list to its feedback, an upload, a smoke run."""
 import unittest
 
-from harness import PILOT, extraction
+from harness import PILOT, Document, extraction, sample
 from operator_browser import BrowserCase
+from selenium.webdriver.common.keys import Keys
 
-HOSTILE = "<script>document.title='hit'</script>\"'&\u202egnp.exe =1+1 " + "x" * 10000
+SCRIPT = "<script>document.title='hit'</script>\"'&\u202egnp.exe"
+SMOKE = Document(sample("smoke").read_bytes())
+HOSTILE = SCRIPT + " =1+1 " + "x" * 10000
 
 
 class Incident(BrowserCase):
@@ -104,6 +107,104 @@ class Incident(BrowserCase):
                 self.assertNotEqual("hit", self.browser.driver.title)
                 self.assertLessEqual(self.browser.overflow(), 0)
 
+    def test_hostile_name_note_and_cause_are_text(self):
+        """As long as each may be; a file's name is cut, and has lost what turns the direction."""
+        name = "=1+1 <img src=x onerror=document.title='hit'>'&gnp.exe \""
+        note, cause = ((f"=1+1 {what} {SCRIPT}" + "x" * size)[:size] for what, size in (("note", 2000), ("cause", 200)))
+        document = self.stack.unique_pdf("electricity-exact", extraction("mismatch-s1"))
+        done = self.upload_done(document, filename=name.replace("gnp", "\u202egnp").replace('"', r'\"') + "x" * 3000 + ".pdf")
+        path = f"/admin/incidents/{done['incident']['id']}"
+        for part, body in (("", {"status": "RESOLVED", "resolution_note": note}),
+                           ("/feedback", {"action_taken": "ESCALATED", "was_hint_correct": False, "actual_root_cause": cause,
+                                          "resolution_time_seconds": 1})):
+            self.assertEqual(200, self.stack.admin("PATCH", path + part, body).status)
+        self.sign_in()
+        for page, texts in ((path, (name, note[:200], cause)), (f"/admin/jobs/{done['job_id']}", (name,)),
+                            (f"/admin/jobs?tenant_id={self.tenant}", (name[:60],)),
+                            (f"/admin/audit-log?tenant_id={self.tenant}", (note[:200], cause))):
+            with self.subTest(page=page.split("?")[0]):
+                self.browser.open(page)
+                shown = self.browser.script("return document.querySelector('main').textContent")
+                self.assertEqual([], [text for text in texts if text not in shown])
+                self.assertEqual([], self.browser.all("main script, main img"))
+                self.assertNotEqual("hit", self.browser.driver.title)
+                self.assertLessEqual(self.browser.overflow(), 0)
+
+    def test_the_next_operator_sees_nothing_of_the_former(self):
+        done = self.mismatch()
+        path = f"/admin/incidents/{done['incident']['id']}"
+        self.sign_in(path, self.make_operator()[1])
+        self.browser.click("main button", "Resolve…")
+        self.browser.fill("#resolution-note", "what only the first one knows")
+        self.browser.click(".mz-header button", "Sign out")
+        self.browser.find("#login-key")
+        self.browser.click(".mz-language button[lang=tr]")
+        self.browser.wait_text("Giriş", ".mz-login")
+        self.browser.sign_in(self.make_operator()[1])
+        self.browser.find(".mz-header")
+        self.browser.settle()
+        self.assertEqual([], self.browser.all("#resolution-note"))
+        self.browser.click("main button", "Çöz…")
+        self.assertEqual("", self.browser.find("#resolution-note").get_attribute("value"))
+
+    def test_with_the_keyboard_alone(self):
+        done = self.mismatch()
+        number = done["extraction"]["invoice_number"]["value"]
+        name, key = self.make_operator()
+        self.browser.open("/admin")
+        self.browser.press(key, Keys.ENTER)
+        self.browser.find(".mz-header")
+        self.browser.settle()
+        self.browser.tab_to("#nav a", "Incidents")
+        self.browser.press(Keys.ENTER)
+        self.browser.wait_text("Incidents", "h1")
+        self.browser.settle()
+        self.browser.tab_to("#filter-q")
+        self.browser.press(number, Keys.ENTER)
+        self.browser.wait(lambda: len(self.browser.all("main tbody tr")) == 1, "the one incident")
+        self.browser.tab_to("main tbody a", number)
+        self.browser.press(Keys.ENTER)
+        self.browser.wait_text(number[:6], "h1")
+        self.browser.settle()
+        self.browser.tab_to("main button", "Acknowledge")
+        self.browser.press(Keys.ENTER)
+        self.browser.wait_text("Back to open")
+        self.assertIn("Resolve…", self.browser.script("return document.activeElement.textContent"))
+        self.browser.press(Keys.ENTER)
+        self.browser.find("#resolution-note")
+        self.browser.press("found by hand")
+        self.browser.tab_to("main form [type=submit]", "Resolve")
+        self.browser.press(Keys.ENTER)
+        self.browser.find(".mz-feedback")
+        self.browser.press(Keys.SPACE)
+        self.browser.tab_to(".mz-feedback [type=submit]")
+        self.browser.press(Keys.ENTER)
+        self.browser.wait_text("gave feedback", ".mz-trail")
+        given = self.stack.admin("GET", f"/admin/incidents/{done['incident']['id']}").json
+        self.assertEqual(("RESOLVED", "found by hand", name, True), (given["status"], given["resolution_note"],
+                                                                     given["feedback"]["operator"], given["feedback"]["was_hint_correct"]))
+
+    def test_confidence_is_judged_by_the_settings(self):
+        done = self.mismatch()
+        self.sign_in()
+        self.open_incident(done)
+        self.assertEqual([], self.browser.all(".mz-confidence-low"))
+        with self.stack.settings("admin", LOW_CONFIDENCE=0.98, OCR_SUSPECT_CONFIDENCE=0.99):
+            self.open_incident(done)
+            judged = {tuple(e.text.split()) for e in self.browser.all(".mz-confidence-low")}
+            self.assertLessEqual({("0.97", "⚠", "low"), ("0.98", "⚠", "unsure")}, judged)
+
+    def test_a_text_is_counted_as_the_server_counts_it(self):
+        """Characters, however many units a browser needs for each; what is too long stays, and is not sent."""
+        done = self.mismatch()
+        self.sign_in(f"/admin/incidents/{done['incident']['id']}")
+        self.browser.click("main button", "Resolve…")
+        field = self.browser.find("#resolution-note")
+        for size, valid in ((2000, True), (2001, False)):
+            self.browser.paste(field, "\U0001f9fe" * size)
+            self.assertEqual(f"{size:,} / 2,000", self.browser.text("#resolution-note-count"))
+            self.assertEqual(valid, self.browser.script("return arguments[0].checkValidity()", field))
+
     def test_a_viewer_only_looks(self):
         done = self.mismatch()
         _, key = self.make_operator("viewer")
@@ -153,6 +254,20 @@ class Upload(BrowserCase):
         self.browser.click("main button.btn-primary")
         self.browser.wait_text("Passed")
         self.assertEqual(before, self.stack.value(counted))
+
+
+class TurkishSmoke(BrowserCase):
+    language = "tr"
+
+    def test_what_went_wrong_in_the_readers_language(self):
+        self.sim.answer(SMOKE.sha256, {"refusal": "I will not read this."})
+        self.sign_in(f"/admin/smoke?tenant_id={self.tenant}")
+        self.browser.click("main button.btn-primary")
+        self.assertIn("Model belgeyi okumayı reddetti.", self.browser.wait_text("Kaldı"))
+        self.assertEqual("the model refused", self.browser.text(".mz-stage-detail [lang=en]"))
+        with self.stack.stopped("worker-1"):
+            self.browser.click("main button.btn-primary")
+            self.browser.wait_text("çalışan worker yok")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 import unittest
 
 from harness import PILOT, wait_for
+from ledger import Ledger
 from operator_browser import BrowserCase
+from selenium.webdriver.common.keys import Keys
 
 
 class Switch(BrowserCase):
@@ -47,6 +49,37 @@ class Switch(BrowserCase):
         self.browser.click("dialog .btn-outline-secondary")
         self.browser.wait(lambda: not self.browser.all("dialog"), "the dialog to close")
         self.assertTrue(self.stack.admin("GET", "/admin/pilot").json["switch_enabled"])
+
+    def test_what_failed_stays_until_the_next_try(self):
+        """With the reason, though the page below goes on and shows what others do."""
+        self.browser.expected.append("ERR_INTERNET_DISCONNECTED")
+        self.sign_in("/admin/pilot")
+        self.browser.click("#pilot-switch")
+        self.browser.find("dialog textarea").send_keys("Too many S1")
+        self.network(offline=True)
+        self.addCleanup(self.network, offline=False)
+        self.browser.click("dialog [type=submit]")
+        self.browser.wait_text("cannot be reached", "dialog [role=alert]")
+        self.network(offline=False)
+        self.stack.admin("PUT", "/admin/pilot", {"enabled": True, "reason": "from elsewhere"})
+        self.browser.wait(lambda: "from elsewhere" in self.browser.text(), "the page to be drawn anew")
+        self.browser.find("dialog [role=alert]")
+        self.assertEqual("Too many S1", self.browser.find("dialog textarea").get_attribute("value"))
+        self.browser.click("dialog [type=submit]")
+        self.browser.wait(lambda: not self.browser.all("dialog") and "is off" in self.state(), "the pilot to be off")
+        self.assertEqual("Too many S1", self.stack.admin("GET", "/admin/pilot").json["reason"])
+
+    def network(self, offline):
+        self.browser.command("Network.enable")
+        self.browser.command("Network.emulateNetworkConditions", offline=offline, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+
+    def test_a_reason_is_counted_in_characters(self):
+        self.sign_in("/admin/pilot")
+        self.browser.click("#pilot-switch")
+        field = self.browser.find("dialog textarea")
+        for size, valid in ((500, True), (501, False)):
+            self.browser.paste(field, "\U0001f9fe" * size)
+            self.assertEqual(valid, self.browser.script("return arguments[0].checkValidity()", field))
 
     def test_seen_by_others(self):
         """A page that is open shows what somebody else did, without being asked."""
@@ -97,6 +130,120 @@ class Health(BrowserCase):
             self.assertIn("not ready", self.browser.text("#verdict"))
             self.assertIn("no worker is alive", self.browser.text(".mz-steps"))
         wait_for(lambda: self.stack.ready().status == 200, 20, "readiness to say yes")
+
+    def test_nothing_answers_for_readiness(self):
+        self.browser.expected.append("status of 502")
+        with self.stack.stopped("health"):
+            self.sign_in("/admin/system-health")
+            self.assertIn("cannot be told", self.browser.text("#verdict"))
+            self.assertTrue(self.browser.all(".mz-verdict-alarm"))
+            self.browser.click(".mz-steps a", "The readiness check does not answer")
+            self.assertIn("mizan-health", self.browser.text("#ready"))
+        self.browser.open("/admin/system-health")
+        self.assertIn("checked", self.browser.text("#ready"))
+
+    def test_nobody_watches(self):
+        with self.stack.paused("watchdog"):
+            self.stack.sql("update watch_leader set seen_at = clock_timestamp() - interval '1 hour'")
+            self.sign_in()
+            for tenant in (PILOT, self.tenant):
+                self.browser.open(f"/admin/system-health?tenant_id={tenant}")
+                self.assertIn("Nobody watches", self.browser.text(".mz-steps"))
+                self.assertTrue(self.browser.all(".mz-verdict-alarm"))
+            self.browser.click(".mz-steps a", "Nobody watches")
+            self.browser.wait_text("No watchdog is at work")
+
+
+class Feedback(BrowserCase):
+    """How often hints were right: on system health for its period, on a page of its own for any days."""
+
+    def setUp(self):
+        super().setUp()
+        self.ledger = Ledger(self.stack, self.tenant)
+        self.addCleanup(self.ledger.erase)
+
+    def test_none(self):
+        self.sign_in(f"/admin/system-health?tenant_id={self.tenant}")
+        self.assertIn("No incident was resolved in this period.", self.browser.text("#feedback"))
+        self.ledger.resolved(2, "2026-01-17T10:00:00Z").write()
+        self.browser.open(f"/admin/feedback-stats?tenant_id={self.tenant}")
+        self.assertIn("No feedback was given on the 2 incidents", self.browser.text("#feedback"))
+
+    def test_figures(self):
+        self.ledger.resolved(3, "2026-01-17T10:00:00Z", feedback=True, action_class="VERIFY_OCR", seconds=90)
+        self.ledger.resolved(1, "2026-01-18T10:00:00Z", feedback=False, action_class="VERIFY_OCR", seconds=30)
+        self.ledger.resolved(1, "2026-01-18T10:00:00Z").write()
+        self.sign_in(f"/admin/system-health?tenant_id={self.tenant}&reference_date=2026-01-18")
+        for text in ("80%", "4 of 5 resolved incidents", "75%", "of 4 answers", "1 min 15 sec"):
+            self.assertIn(text, self.browser.text("#feedback"))
+        self.browser.click("#feedback a", "Feedback of other days")
+        self.browser.wait_text("Feedback statistics", "h1")
+        self.browser.settle()
+        self.assertIn("4 of 5", self.browser.text("#feedback"))
+        self.browser.open(f"/admin/feedback-stats?tenant_id={self.tenant}&end_date=2026-01-17")
+        self.assertIn("3 of 3", self.browser.text("#feedback"))
+
+    def test_it_cannot_be_had(self):
+        """The rest of system health is there all the same."""
+        self.browser.expected.append("status of 500")
+        self.stack.sql("revoke execute on function feedback_stats(text, date, date) from public, mizan_admin")
+        self.addCleanup(self.stack.sql, "grant execute on function feedback_stats(text, date, date) to mizan_admin")
+        self.sign_in(f"/admin/system-health?tenant_id={self.tenant}")
+        self.browser.find("#feedback [role=alert]")
+        self.assertTrue(self.browser.all("#metric-s1_rate"))
+
+
+class Days(BrowserCase):
+    """A span of days, with the keyboard alone."""
+
+    def value(self, name):
+        return self.browser.script("return document.getElementById(arguments[0]).value", f"filter-{name}")
+
+    def here(self):
+        return self.browser.driver.current_url
+
+    def enter(self, name, digits):
+        """Types the date, part by part, into the field that Tab reaches."""
+        self.browser.tab_to(f"#filter-{name}")
+        self.browser.press(digits)
+
+    def test_typed_and_asked_for_by_enter(self):
+        self.sign_in(f"/admin/run-summary?tenant_id={self.tenant}")
+        before = self.here()
+        self.enter("from", "11022026")
+        self.assertEqual(("2026-11-02", before), (self.value("from"), self.here()))
+        self.browser.press(Keys.ENTER)
+        self.browser.wait(lambda: "from=2026-11-02" in self.here(), "the address")
+        self.browser.settle()
+        self.assertEqual("filter-from", self.browser.script("return document.activeElement.id"))
+
+    def test_what_is_refused_can_be_put_right(self):
+        self.browser.expected.append("status of 400")
+        self.sign_in(f"/admin/run-summary?tenant_id={self.tenant}&from=2026-01-17&to=2026-01-10")
+        self.browser.wait_text("The first day is after the last.", "main [role=alert]")
+        self.enter("to", "01182026")
+        self.browser.tab_to("#filter-apply")
+        self.browser.press(Keys.ENTER)
+        self.browser.wait_text("Jan 18")
+        self.assertEqual([], self.browser.all("main [role=alert]"))
+        self.enter("from", "01172025")
+        self.browser.press(Keys.ENTER)
+        self.browser.wait_text("These are more than 92 days", "main [role=alert]")
+        self.assertEqual(("2025-01-17", "2026-01-18"), (self.value("from"), self.value("to")))
+
+
+class TurkishProblems(BrowserCase):
+    language = "tr"
+
+    def test_what_has_no_words_is_marked_as_english(self):
+        self.browser.expected.append("status of 400")
+        self.sign_in("/admin/incidents?flag=NONSENSE")
+        self.assertIn("İstek anlaşılamadı.", self.browser.wait_text("flag", "main [role=alert]"))
+        self.assertIn("'flag'", self.browser.text("main [role=alert] [lang=en]"))
+        self.browser.open("/admin/audit-log?cursor=x")
+        self.browser.wait_text("artık geçerli değil", "main [role=alert]")
+        self.assertEqual([], self.browser.all("main [role=alert] [lang=en]"))
+        self.browser.find("#filter-action")
 
 
 if __name__ == "__main__":
