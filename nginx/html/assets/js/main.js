@@ -53,7 +53,7 @@ function navigation(current) {
 
 function firingCount() {
   return h('span', { id: 'firing', class: 'mz-count', hidden: firing === 0, title: t('nav.firing', { n: firing }) },
-    h('span', { 'aria-hidden': 'true' }, ` ${firing}`), h('span', { class: 'visually-hidden' }, ` (${t('nav.firing', { n: firing })})`));
+    h('span', { 'aria-hidden': 'true' }, firing), h('span', { class: 'visually-hidden' }, ` (${t('nav.firing', { n: firing })})`));
 }
 
 /* Beside the menu's entry, wherever the operator is; for whom the pilot's alerts are none of theirs, nothing. */
