@@ -232,8 +232,20 @@ class Days(BrowserCase):
         self.assertEqual(("2025-01-17", "2026-01-18"), (self.value("from"), self.value("to")))
 
 
-class TurkishProblems(BrowserCase):
+class InTurkish(BrowserCase):
     language = "tr"
+
+    def test_the_audit_log(self):
+        self.addCleanup(self.stack.reset_pilot)
+        self.stack.admin("PUT", "/admin/pilot", {"enabled": False, "reason": "S1 çok"})
+        done = self.upload_done(self.stack.unique_pdf("mismatch-s1"))
+        self.sign_in("/admin/audit-log?action=pilot.set")
+        newest = self.browser.text("main tbody tr")
+        for words in ("Pilot anahtarını değiştirdi", "açık: hayır", "önceden açık: evet", "gerekçe: S1 çok"):
+            self.assertIn(words, newest)
+        self.browser.open(f"/admin/audit-log?object=incident {done['incident']['id']}")
+        for words in ("Olay açtı", "kategori: Tutarlar", "S1 ağır"):
+            self.assertIn(words, self.browser.text("main tbody tr"))
 
     def test_what_has_no_words_is_marked_as_english(self):
         self.browser.expected.append("status of 400")

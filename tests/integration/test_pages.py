@@ -78,6 +78,11 @@ class Words(unittest.TestCase):
         self.assert_known({f"audited.{action}" for action in actions}, "audit_log/words.js")
 
 
+    def test_without_scripts(self):
+        page = (ROOT / "nginx" / "html" / "admin.html").read_text()
+        self.assertRegex(page, r"(?s)<noscript>.*need JavaScript.*<p lang=\"tr\">.*JavaScript.*</noscript>")
+
+
 class Choices(unittest.TestCase):
     """What the lists' filters offer is what the application takes."""
 
