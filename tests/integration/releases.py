@@ -1,7 +1,7 @@
 """Releases for tests: builds that differ in their build id, and bad ones.
 
     tarball = releases.make_release("git:two")
-    bad = releases.make_release("git:bad", bad=True)
+    bad = releases.make_release("git:bad", bad="5xx")
     place = releases.Root(stack, directory)      # ROOT of scripts/deploy, for that stack
     place.deploy(tarball, "--no-check")
     place.rollback()
@@ -48,16 +48,17 @@ def command(*words):
 
 
 @functools.cache
-def make_release(build_id, bad=False, to=None):
+def make_release(build_id, bad=None, to=None):
     """The tarball of a release git:NAME, in TEST_DIR/tarballs or the folder `to`; made once.
 
-    bad: it wants a schema that is not there yet, and so never gets ready.
+    bad: "5xx" answers uploads with 500, and is fine otherwise; "not_ready" wants a schema that is not
+    there yet, and so never gets ready.
     """
-    assert re.fullmatch(r"git:[A-Za-z0-9._-]+", build_id)
+    assert bad in (None, "5xx", "not_ready") and re.fullmatch(r"git:[A-Za-z0-9._-]+", build_id)
     compiler, link, libs, objects, schema, folder = make(
         "COMPILE", "LINK", "LIBS", "FCGI_OBJ", "SCHEMA_VERSION", "B")
     folder = pathlib.Path(folder[0])
-    version = 9999 if bad else int(schema[0])
+    version = 9999 if bad == "not_ready" else int(schema[0])
     with tempfile.TemporaryDirectory(prefix="mizan-release-") as scratch:
         scratch = pathlib.Path(scratch)
         own = scratch / "build_id.o"
@@ -66,6 +67,9 @@ def make_release(build_id, bad=False, to=None):
         (scratch / "bin").mkdir()
         for name in PROGRAMS:
             main = folder / "fcgi" / (name.removesuffix(".fcgi") + ".o")
+            if bad == "5xx" and name == "full_process.fcgi":
+                main = scratch / "broken.o"
+                command(*compiler, "-c", "-o", main, "tests/integration/broken_full_process.c")
             command(compiler[0], *link, "-o", scratch / "bin" / name, main, *objects, own, folder / "libmizan.a", *libs)
         to = pathlib.Path(to or TEST_DIR / "tarballs")
         said = command(ROOT / "scripts" / "release", scratch / "bin", "--dirty", "--to", to)

@@ -85,7 +85,7 @@ class Releases(unittest.TestCase):
         cls.addClassCleanup(cls.stack.down)
         with concurrent.futures.ThreadPoolExecutor() as pool:
             one, two, bad = (pool.submit(releases.make_release, f"git:{name}", **options) for name, options in (
-                ("one", {}), ("two", {}), ("bad", {"bad": True})))
+                ("one", {}), ("two", {}), ("bad", {"bad": "not_ready"})))
             cls.stack.up()
             cls.one, cls.tarball, cls.bad = one.result(), two.result(), bad.result()
         cls.two = with_file(unpacked(cls.tarball, cls.enterClassContext(releases.scratch())),
