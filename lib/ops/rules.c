@@ -39,6 +39,7 @@ static const struct rule table[] = {
 	    .window_s = 600,
 	    .min_samples = 20,
 	    .decision = DECISION_ROLLBACK,
+	    .if_not_ours = DECISION_INVESTIGATE,
 	    .owner = "on_call",
 	    .channels = ON_PAGER,
 	    .anchor = "error-5xx" },
@@ -192,8 +193,6 @@ struct rule_verdict rule_judge(const struct rule *r, const struct rule_measure *
 	case RULE_LASTS:
 		v.holds = true; /* else it had no value */
 		v.due = over(m->part, m->whole, threshold);
-		if (r->if_not_ours != DECISION_NONE && !over(m->ours, m->whole, threshold))
-			v.decision = r->if_not_ours;
 		break;
 	case RULE_OVER:
 		v.holds = v.due = over(m->part, m->whole, threshold);
@@ -202,6 +201,8 @@ struct rule_verdict rule_judge(const struct rule *r, const struct rule_measure *
 		v.holds = v.due = m->part * ONE < threshold * m->whole;
 		break;
 	}
+	if (r->if_not_ours != DECISION_NONE && !over(m->ours, m->whole, threshold))
+		v.decision = r->if_not_ours;
 	return v;
 }
 
@@ -260,24 +261,25 @@ static void clears(struct alert_step *s, const struct rule_verdict *v, int64_t n
 }
 
 /* What is not told yet, or was told too long ago; nothing while it may be over. */
-static void tell(struct alert_step *s, int64_t now, int64_t repeat_us)
+static void tell(struct alert_step *s, int64_t now, const struct alert_telling *t)
 {
 	struct alert *a = &s->after;
+	bool done = t->done_from != DECISION_NONE && s->decide >= t->done_from;
 
-	if (a->state != ALERT_FIRING || a->clear_since != 0)
+	if (a->state != ALERT_FIRING || a->clear_since != 0 || (t->silenced && !done))
 		return;
 	if (a->notified_at == 0)
 		s->event = EVENT_FIRING;
 	else if (a->escalated_at > a->notified_at)
 		s->event = EVENT_ESCALATED;
-	else if (now - a->notified_at >= repeat_us)
+	else if (now - a->notified_at >= t->repeat_us)
 		s->event = EVENT_REPEATED;
 	if (s->event != EVENT_NONE)
 		a->notified_at = now;
 }
 
 struct alert_step alert_step(const struct rule *r, const struct alert *before,
-    const struct rule_verdict *v, int64_t now, int64_t since, int64_t repeat_us, bool silenced)
+    const struct rule_verdict *v, int64_t now, int64_t since, const struct alert_telling *t)
 {
 	struct alert_step s = { .after = *before };
 	struct alert *a = &s.after;
@@ -310,7 +312,6 @@ struct alert_step alert_step(const struct rule *r, const struct alert *before,
 			clears(&s, v, now);
 		break;
 	}
-	if (!silenced)
-		tell(&s, now, repeat_us);
+	tell(&s, now, t);
 	return s;
 }

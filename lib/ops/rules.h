@@ -32,7 +32,7 @@ struct rule {
 	int64_t window_s, hold_s;  /* how far back it looks; how long it must last */
 	int64_t min_samples;       /* with fewer it says nothing */
 	enum decision decision;    /* at first */
-	enum decision if_not_ours; /* instead, where an older build cannot mend it; or NONE */
+	enum decision if_not_ours; /* instead, where leaving this build cannot mend it; or NONE */
 	int64_t after_s;           /* unmended for more than that: */
 	enum decision then;        /* this; NONE: the first decision stands */
 	const char *owner;         /* "on_call" or "product" */
@@ -61,7 +61,7 @@ void rule_number(int64_t part, int64_t whole, char out[RULE_NUMBER]);
 struct rule_measure {
 	int64_t n;           /* samples */
 	int64_t part, whole; /* the value, as a fraction; RULE_LASTS: microseconds of a second */
-	int64_t ours;        /* RULE_LASTS: the part of it for which the fault was not another's */
+	int64_t ours;        /* that of part which is this build's fault; where if_not_ours */
 };
 
 struct rule_verdict {
@@ -100,16 +100,21 @@ const char *alert_state_name(enum alert_state s); /* NULL for ALERT_NONE */
 enum alert_state alert_state_named(const char *name);
 const char *alert_event_name(enum alert_event ev); /* NULL for EVENT_NONE */
 
+struct alert_telling {
+	int64_t repeat_us; /* between two messages of what goes on */
+	bool silenced;     /* nothing is told but what is done, and the end of what was told */
+	enum decision done_from; /* a decision as grave as that is carried out; NONE: none is */
+};
+
 /*
  * What becomes of the rule's current alert (ALERT_NONE: there is none).  since: when the condition
- * began, as far as the rows tell; 0: not.  While silenced nothing is told but the end of what was
- * told before.
+ * began, as far as the rows tell; 0: not.
  *
  * What has to last is pending at one evaluation before it fires at another, so that a clock that
  * was set forward decides nothing.  Times ahead of `now`, from before it was set back, count as
  * now.
  */
 struct alert_step alert_step(const struct rule *r, const struct alert *before,
-    const struct rule_verdict *v, int64_t now, int64_t since, int64_t repeat_us, bool silenced);
+    const struct rule_verdict *v, int64_t now, int64_t since, const struct alert_telling *t);
 
 #endif

@@ -93,7 +93,7 @@ static void write_alert(struct json_writer *w, const struct alert *a)
 	write_time(w, "notified_at", a->notified_at);
 }
 
-/* A member of p_changes, see watch_record() in sql/0014. */
+/* A member of p_changes, see watch_record() in sql/0021. */
 static void write_change(struct json_writer *w, const struct watch_change *c,
     const struct watch_sight *s, unsigned has_channels)
 {
@@ -131,14 +131,26 @@ static struct rule_verdict judge(const struct rule *r, const struct watch_sight 
 	return rule_judge(r, &m);
 }
 
+/* watch_record() in sql/0021 carries it out: stops the pilot, or has it rolled back as well. */
+static enum decision done_from(const struct config *cfg)
+{
+	if (cfg->auto_stop)
+		return DECISION_STOP;
+	return cfg->auto_rollback ? DECISION_ROLLBACK : DECISION_NONE;
+}
+
 static struct watch_change change_of(
     const struct config *cfg, const struct rule *r, const struct watch_sight *s, int64_t now)
 {
 	struct rule_verdict v = judge(r, s);
 	struct watch_change c = { .rule = r, .before = alert_of(s) };
+	const struct alert_telling t = {
+		.repeat_us = cfg->alert_repeat_minutes * 60 * RULES_SECOND,
+		.silenced = s->silenced,
+		.done_from = done_from(cfg),
+	};
 
-	c.step = alert_step(r, &c.before, &v, now, r->kind == RULE_LASTS ? s->since : 0,
-	    cfg->alert_repeat_minutes * 60 * RULES_SECOND, s->silenced);
+	c.step = alert_step(r, &c.before, &v, now, r->kind == RULE_LASTS ? s->since : 0, &t);
 	watch_why(r, s, now, c.why, sizeof c.why);
 	return c;
 }

@@ -137,6 +137,17 @@ static void test_not_ours(void)
 	CU_ASSERT(rule_judge(r, &m).decision == DECISION_ROLLBACK);
 }
 
+/* Nor does it mend the 5xx of a build that ran before: it is this build's that count. */
+static void test_not_this_build(void)
+{
+	const struct rule *r = rule_named("error_5xx");
+	struct rule_measure m = { .n = 100, .part = 30, .whole = 100, .ours = 5 };
+
+	CU_ASSERT(rule_judge(r, &m).due && rule_judge(r, &m).decision == DECISION_INVESTIGATE);
+	m.ours = 6;
+	CU_ASSERT(rule_judge(r, &m).decision == DECISION_ROLLBACK);
+}
+
 static void test_number(void)
 {
 	static const struct {
@@ -181,13 +192,13 @@ static void test_names(void)
 
 static const struct rule *rule;
 static struct alert a;
-static bool silenced;
+static struct alert_telling telling;
 
 static struct alert_step go(int64_t at, struct rule_measure m)
 {
 	struct rule_verdict v = rule_judge(rule, &m);
 	struct alert_step s =
-	    alert_step(rule, &a, &v, NOW + at * S, NOW + at * S - m.part, REPEAT, silenced);
+	    alert_step(rule, &a, &v, NOW + at * S, NOW + at * S - m.part, &telling);
 
 	a = s.after;
 	if (a.state == ALERT_RESOLVED)
@@ -199,7 +210,7 @@ static void begin(const char *name)
 {
 	rule = rule_named(name);
 	a = (struct alert){ .state = ALERT_NONE };
-	silenced = false;
+	telling = (struct alert_telling){ .repeat_us = REPEAT };
 }
 
 #define GOOD                                                                                       \
@@ -356,16 +367,16 @@ static void test_latency_is_told_again(void)
 static void test_silenced(void)
 {
 	begin("s1_spike");
-	silenced = true;
+	telling.silenced = true;
 	IS(go(0, BAD), ALERT_FIRING, EVENT_NONE, DECISION_INVESTIGATE);
 	IS(go(901, BAD), ALERT_FIRING, EVENT_NONE, DECISION_STOP);
-	silenced = false;
+	telling.silenced = false;
 	IS(go(930, BAD), ALERT_FIRING, EVENT_FIRING, DECISION_NONE);
-	silenced = true;
+	telling.silenced = true;
 	IS(go(930 + 3600, BAD), ALERT_FIRING, EVENT_NONE, DECISION_NONE);
-	silenced = false;
+	telling.silenced = false;
 	IS(go(930 + 3630, BAD), ALERT_FIRING, EVENT_REPEATED, DECISION_NONE);
-	silenced = true;
+	telling.silenced = true;
 	(void)go(5000, GOOD);
 	IS(go(5120, GOOD), ALERT_RESOLVED, EVENT_RESOLVED, DECISION_NONE);
 	(void)go(6000, BAD);
@@ -375,17 +386,36 @@ static void test_silenced(void)
 	/* An escalation that was held back is told as one. */
 	begin("s1_spike");
 	(void)go(0, BAD);
-	silenced = true;
+	telling.silenced = true;
 	IS(go(901, BAD), ALERT_FIRING, EVENT_NONE, DECISION_STOP);
-	silenced = false;
+	telling.silenced = false;
 	IS(go(931, GOOD), ALERT_FIRING, EVENT_NONE, DECISION_NONE); /* it may be over */
 	IS(go(961, BAD), ALERT_FIRING, EVENT_ESCALATED, DECISION_NONE);
+}
+
+/* What is carried out is told, silenced or not: by the time that somebody asks it was long ago. */
+static void test_silenced_and_done(void)
+{
+	begin("s1_spike");
+	telling.silenced = true;
+	telling.done_from = DECISION_STOP;
+	IS(go(0, BAD), ALERT_FIRING, EVENT_NONE, DECISION_INVESTIGATE);
+	IS(go(901, BAD), ALERT_FIRING, EVENT_FIRING, DECISION_STOP);
+	IS(go(931, BAD), ALERT_FIRING, EVENT_NONE, DECISION_NONE);
+	IS(go(901 + 3600, BAD), ALERT_FIRING, EVENT_NONE, DECISION_NONE);
+	/* A stop alone is not carried out where only rollbacks are. */
+	begin("s1_spike");
+	telling.silenced = true;
+	telling.done_from = DECISION_ROLLBACK;
+	(void)go(0, BAD);
+	IS(go(901, BAD), ALERT_FIRING, EVENT_NONE, DECISION_STOP);
 }
 
 const struct unit_test unit_tests[] = {
 	{ "the table is the specification's", test_table },
 	{ "samples and thresholds, at the boundary and beside it", test_judge },
 	{ "a fault that is not ours", test_not_ours },
+	{ "a fault that is not this build's", test_not_this_build },
 	{ "numbers as inputs show them", test_number },
 	{ "names there and back", test_names },
 	{ "a spike, from first sign to resolution", test_spike },
@@ -396,5 +426,6 @@ const struct unit_test unit_tests[] = {
 	{ "decisions become graver, never milder", test_graver },
 	{ "latency is told again after half an hour", test_latency_is_told_again },
 	{ "silenced", test_silenced },
+	{ "silenced, and carried out", test_silenced_and_done },
 	{ NULL, NULL },
 };
