@@ -79,8 +79,10 @@ watch_fn watch_keep_days; /* watch_summary.c: keep what GET /admin/system-health
 /* watch_explain.c: print what the rules see at `time`; the exit status. */
 int watch_explain_main(const char *time);
 
-/* watch_blind.c: another probe; tell from memory what the rule would while the database is away. */
-void watch_blind(struct watchdog *w, const struct probe *p, bool database_away);
+/* watch_blind.c: another probe; blind: nothing is evaluated, so tell from memory what would be. */
+void watch_blind(struct watchdog *w, const struct probe *p, bool blind);
+/* The rules are evaluated again, by this one or another: take back what was told of it. */
+void watch_blind_over(struct watchdog *w);
 
 /* At the end: let another one lead. */
 void watch_rules_stop(struct watchdog *w);

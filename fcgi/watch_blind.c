@@ -1,6 +1,6 @@
 /*
- * While the database is away the rules see nothing, and the outbox is there, too: that clients find
- * Mizan not ready is told from memory then, once, and taken back when the database is there again.
+ * While the database is away, or too slow for the rules, they see nothing: that clients find Mizan
+ * not ready is told from memory then, once, and taken back when they are evaluated again.
  */
 #include "core/build_id.h"
 #include "core/log.h"
@@ -28,12 +28,14 @@ static bool deliver_to(struct watchdog *w, size_t channel, const char *snapshot)
 /* Those of the channels that are through with it. */
 static unsigned tell(struct watchdog *w, unsigned channels, enum alert_event event, const char *now)
 {
+	const char *url = w->app.cfg.public_url;
 	const struct blind_message m = {
 		.event = event,
 		.now = now,
 		.build_id =
 		    w->blind.latest.build_id[0] != '\0' ? w->blind.latest.build_id : build_id(),
 		.config_hash = w->app.config_hash,
+		.installation = url != NULL ? url : "mizan",
 	};
 	struct buf snapshot;
 	struct json_writer writer = { .out = &snapshot };
@@ -56,10 +58,21 @@ static void fire(struct watchdog *w, enum decision decision, const char *now)
 
 	blind_fire(&w->blind, decision, now);
 	log_event(LOG_ERROR_LEVEL, "alert.firing", fields,
-	    "not ready since %s, and the database does not answer", w->blind.since);
+	    "not ready since %s, and the rules cannot be evaluated", w->blind.since);
 }
 
-void watch_blind(struct watchdog *w, const struct probe *p, bool database_away)
+void watch_blind_over(struct watchdog *w)
+{
+	struct blind *b = &w->blind;
+	char now[CLOCK_TEXT];
+
+	clock_rfc3339(now);
+	if (b->told != 0)
+		b->told &= ~tell(w, b->told, EVENT_RESOLVED, now);
+	b->fired = b->told != 0;
+}
+
+void watch_blind(struct watchdog *w, const struct probe *p, bool blind)
 {
 	unsigned channels = rule_named("ready_503")->channels & watch_channels(&w->app.cfg);
 	struct blind *b = &w->blind;
@@ -69,9 +82,8 @@ void watch_blind(struct watchdog *w, const struct probe *p, bool database_away)
 	clock_rfc3339(now);
 	blind_probe(b, p, now);
 	v = blind_judge(b);
-	if (!database_away) {
-		b->told &= ~tell(w, b->told, EVENT_RESOLVED, now);
-		b->fired = b->told != 0;
+	if (!blind) {
+		watch_blind_over(w);
 	} else if (v.due && !w->not_ready_fires) {
 		if (!b->fired)
 			fire(w, v.decision, now);

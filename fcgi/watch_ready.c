@@ -44,6 +44,8 @@ int64_t watch_ready(struct watchdog *w)
 	struct probe p;
 	enum rc rc;
 
+	if (!w->leads)
+		watch_blind_over(w);
 	if (!w->leads || w->app.cfg.ready_url == NULL)
 		return w->tick_ms;
 	rc = probe_ask(w->web, &w->app.cfg, stop_signal_came, &p, &e);
@@ -54,7 +56,7 @@ int64_t watch_ready(struct watchdog *w)
 	w->probe_failed = rc != RC_OK;
 	if (rc == RC_OK) {
 		keep_in_memory(w, &p);
-		watch_blind(w, &p, !hand_over(w));
+		watch_blind(w, &p, !hand_over(w) || w->rules_trouble.rc != RC_OK);
 	}
 	return w->tick_ms;
 }

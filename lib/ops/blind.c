@@ -5,7 +5,7 @@
 
 #include "ops/watch.h"
 
-enum { GAP_MS = 60 * 1000, MS = 1000 }; /* sql/0014, watch_ready() */
+enum { GAP_MS = 60 * 1000, MS = 1000 }; /* sql/0021, watch_ready() */
 
 static const struct rule *rule(void)
 {
@@ -15,7 +15,11 @@ static const struct rule *rule(void)
 void blind_probe(struct blind *b, const struct probe *p, const char *now)
 {
 	bool gap = p->asked_ms - b->latest.asked_ms > GAP_MS;
+	bool other_build = b->build_id[0] != '\0' && p->build_id[0] != '\0' &&
+			   strcmp(b->build_id, p->build_id) != 0;
 
+	if (p->build_id[0] != '\0')
+		(void)snprintf(b->build_id, sizeof b->build_id, "%s", p->build_id);
 	if (p->ready || gap)
 		b->samples = 0;
 	b->latest = *p;
@@ -28,7 +32,7 @@ void blind_probe(struct blind *b, const struct probe *p, const char *now)
 	}
 	if (strcmp(p->failing_checks, "[\"openai_api\"]") == 0)
 		b->ours_ms = 0;
-	else if (b->ours_ms == 0)
+	else if (b->ours_ms == 0 || other_build)
 		b->ours_ms = p->asked_ms;
 }
 
@@ -81,9 +85,9 @@ static void write_inputs(const struct blind *b, const char *now, struct json_wri
 void blind_snapshot(const struct blind *b, const struct blind_message *m, struct json_writer *w)
 {
 	bool over = m->event == EVENT_RESOLVED;
-	char id[8 + CLOCK_TEXT];
+	char id[256];
 
-	(void)snprintf(id, sizeof id, "blind-%s", b->alert_since);
+	(void)snprintf(id, sizeof id, "blind-%s", m->installation);
 	json_write_object(w, NULL);
 	json_write_text(w, "alert_id", id);
 	json_write_text(w, "rule", rule()->name);
@@ -103,8 +107,10 @@ void blind_snapshot(const struct blind *b, const struct blind_message *m, struct
 	write_inputs(b, m->now, w);
 	json_write_null(w, "rollback");
 	json_write_text(w, "note",
-	    over ? "The database answers again; what is still wrong is told as an alert of its own."
-		 : "The database does not answer the watchdog: this is from memory, and nothing is "
-		   "stopped or rolled back by itself.");
+	    over
+		? "The rules are evaluated again; what is still wrong is told as an alert of its "
+		  "own."
+		: "The rules cannot be evaluated, as the database does not answer in time: this is "
+		  "from memory, and nothing is stopped or rolled back by itself.");
 	json_write_object_end(w);
 }

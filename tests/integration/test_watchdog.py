@@ -8,6 +8,7 @@ import socket
 import subprocess
 import unittest
 
+from failures import holding
 from harness import PILOT, TORTURE, StackCase, wait_for
 from ledger import Ledger
 from receiver import Receiver
@@ -147,7 +148,7 @@ class Blind(WatchdogCase):
             with self.stack.stopped("postgres"):
                 [event] = receiver.wait_for_accepted("pagerduty", 1, 330)
                 self.assertEqual("trigger", event["event_action"])
-                self.assertTrue(event["dedup_key"].startswith("mizan-ready_503-blind-"), event)
+                self.assertEqual(f"mizan-ready_503-blind-{self.stack.url}", event["dedup_key"])
                 [slack] = receiver.wait_for_accepted("slack_alerts", 1)
                 self.assertIn("from memory", json.dumps(slack))
             resolved = receiver.wait_for_accepted("pagerduty", 2, 60)[1]
@@ -158,6 +159,20 @@ class Blind(WatchdogCase):
             wait_for(lambda: self.stack.value("select count(*) from ready_samples where not ready") > 140, 20, "the samples")
             self.assertEqual("f", self.stack.value(
                 "select bool_or(gap > interval '60 seconds') from (select at - lag(at) over (order by at) as gap from ready_samples) s"))
+
+
+    @unittest.skipUnless(TORTURE, "make torture")
+    def test_rules_that_take_too_long(self):
+        """A lock holds up the evaluation and nothing else: samples are kept, and who is not ready is told from memory."""
+        with Receiver() as receiver, self.stack.stopped("worker-1"), \
+                self.watchdog(WATCH_INTERVAL_SECONDS=6, DB_TIMEOUT_MS=500, **receiver.settings()):
+            timelapse.evaluated(self.stack)
+            with holding(self.stack, "table invoices in access exclusive mode"):
+                [event] = receiver.wait_for_accepted("pagerduty", 1, 330)
+                self.assertEqual(("trigger", f"mizan-ready_503-blind-{self.stack.url}"), (event["event_action"], event["dedup_key"]))
+                self.assertFalse(self.stack.admin("GET", "/admin/alerts").json["watchdog"]["alive"])
+            resolved = receiver.wait_for_accepted("pagerduty", 2, 60)[1]
+            self.assertEqual(("resolve", event["dedup_key"]), (resolved["event_action"], resolved["dedup_key"]))
 
 
 class Leads(WatchdogCase):
@@ -202,7 +217,6 @@ class Leads(WatchdogCase):
             self.assertEqual(1, self.stack.value("select count(*) from decisions"))
             self.assertEqual(1, self.stack.value("select count(*) from alert_deliveries"))
 
-    @unittest.skipUnless(TORTURE, "make torture")
     def test_killed_between_decision_and_delivery(self):
         with self.watchdog(SLACK_ALERTS_WEBHOOK=NOWHERE):
             self.s1_wave()

@@ -9,6 +9,7 @@
 #define LATER "2026-01-17T15:05:10.000Z"
 
 static struct blind b;
+static const char *build = "";
 
 static struct rule_verdict ask(int64_t seconds, bool ready, const char *checks)
 {
@@ -16,6 +17,7 @@ static struct rule_verdict ask(int64_t seconds, bool ready, const char *checks)
 		.asked_ms = 1000000 + seconds * 1000, .ready = ready, .http_status = 503
 	};
 
+	(void)snprintf(p.build_id, sizeof p.build_id, "%s", build);
 	(void)snprintf(p.failing_checks, sizeof p.failing_checks, "%s", checks);
 	blind_probe(&b, &p, SINCE);
 	return blind_judge(&b);
@@ -54,11 +56,28 @@ static void test_provider(void)
 	CU_ASSERT(ask(711, false, "[]").decision == DECISION_ROLLBACK);
 }
 
+/* The time that counts against a build is its own. */
+static void test_build(void)
+{
+	b = (struct blind){ .samples = 0 };
+	build = "git:a";
+	(void)ask_on_end(0, 295, "[\"database\"]");
+	build = "";
+	(void)ask(300, false, "[]");
+	build = "git:b";
+	CU_ASSERT(ask_on_end(305, 605, "[\"database\"]").due);
+	CU_ASSERT(blind_judge(&b).decision == DECISION_INVESTIGATE);
+	CU_ASSERT(ask(606, false, "[\"database\"]").decision == DECISION_ROLLBACK);
+	build = "";
+}
+
 static struct json_object *snapshot(enum alert_event event)
 {
-	const struct blind_message m = {
-		.event = event, .now = LATER, .build_id = "git:abc", .config_hash = "sha256:c"
-	};
+	const struct blind_message m = { .event = event,
+		.now = LATER,
+		.build_id = "git:abc",
+		.config_hash = "sha256:c",
+		.installation = "https://mizan.example.com" };
 	struct json_object *doc = NULL;
 	struct buf out;
 	struct json_writer w = { .out = &out };
@@ -86,7 +105,7 @@ static void test_snapshot(void)
 	(void)ask_on_end(0, 310, "[\"database\"]");
 	blind_fire(&b, DECISION_ROLLBACK, LATER);
 	doc = snapshot(EVENT_FIRING);
-	CHECK_STR(member(doc, "alert_id"), "blind-" SINCE);
+	CHECK_STR(member(doc, "alert_id"), "blind-https://mizan.example.com");
 	CHECK_STR(member(doc, "event"), "firing");
 	CHECK_STR(member(doc, "decision"), "ROLLBACK");
 	CHECK_STR(member(doc, "carried_out"), "advised");
@@ -98,10 +117,10 @@ static void test_snapshot(void)
 	CHECK_STR(member(inputs, "samples"), "32");
 	CHECK_STR(member(inputs, "not_ready_since"), SINCE);
 	json_object_put(doc);
-	/* The same alert, whatever has been seen since. */
+	/* The same alert, whatever has been seen since, and by whom. */
 	(void)ask(320, true, "[]");
 	doc = snapshot(EVENT_RESOLVED);
-	CHECK_STR(member(doc, "alert_id"), "blind-" SINCE);
+	CHECK_STR(member(doc, "alert_id"), "blind-https://mizan.example.com");
 	CHECK_STR(member(doc, "state"), "resolved");
 	CHECK_STR(member(doc, "resolved_at"), LATER);
 	json_object_put(doc);
@@ -110,6 +129,7 @@ static void test_snapshot(void)
 const struct unit_test unit_tests[] = {
 	{ "how long on end", test_judge },
 	{ "the provider alone", test_provider },
+	{ "another build", test_build },
 	{ "what is told", test_snapshot },
 	{ NULL, NULL },
 };
