@@ -17,6 +17,7 @@
 
 enum { GRACE_MS = 10 * 1000, MAX_OUTPUT = 64 << 10, RETRY_MS = 500 };
 enum { CLAIM_MS = 60 * 1000, FINISH_MS = 30 * 60 * 1000 };
+enum { TIMED_OUT = 124 /* as timeout(1) says of a command that ends well, but too late */ };
 
 /* Is it, "NAME=value", a secret of ours?  The command needs none. */
 static bool secret(const char *variable)
@@ -78,6 +79,8 @@ static enum rc run(
 		return err_no_memory(e);
 	log_warn("rollback.start", "build %s is to be left: running ROLLBACK_COMMAND", build_id);
 	rc = command_run(&command, ret, e);
+	if (rc == RC_OK && ret->timed_out && ret->status == EXIT_SUCCESS)
+		ret->status = TIMED_OUT;
 	free((void *)(uintptr_t)command.env);
 	return rc;
 }
@@ -107,7 +110,7 @@ static int run_claimed(
 	struct command_end end = { 0 };
 	struct err e = { 0 };
 	enum rc rc = run(cfg, build_id, &end, &e);
-	bool good = rc == RC_OK && end.status == 0 && !end.timed_out;
+	bool good = rc == RC_OK && end.status == EXIT_SUCCESS;
 
 	if (rc != RC_OK)
 		log_error("rollback.end", "%s", e.msg);

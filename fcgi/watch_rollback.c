@@ -47,15 +47,19 @@ static bool busy(struct watchdog *w)
 	return w->rollback_pid > 0;
 }
 
-static void give_up_lost(struct watchdog *w)
+static void say_lost(const char *build_id, const char *why)
 {
-	size_t n = 0;
+	log_error("rollback.lost", "build %s was to be left: %s", build_id, why);
+}
 
-	if (rollback_give_up(w->pg, w->app.cfg.rollback_timeout_seconds + LOST_AFTER_S, &n, NULL) ==
-		RC_OK &&
-	    n > 0)
-		log_error("rollback.lost",
-		    "a rollback's runner ended without a word: look at what runs now");
+static enum rc due(struct watchdog *w, char build_id[ROLLBACK_BUILD_ID])
+{
+	enum rc rc = rollback_give_up(
+	    w->pg, w->app.cfg.rollback_timeout_seconds + LOST_AFTER_S, say_lost, NULL);
+
+	if (rc == RC_OK && w->app.cfg.rollback_command == NULL)
+		return RC_NOT_FOUND; /* another watchdog's to run */
+	return rc == RC_OK ? rollback_due(w->pg, build_id, NULL) : rc;
 }
 
 int64_t watch_rollback(struct watchdog *w)
@@ -64,11 +68,9 @@ int64_t watch_rollback(struct watchdog *w)
 	enum rc rc;
 	int error;
 
-	if (w->app.cfg.rollback_command == NULL || busy(w))
+	if (busy(w))
 		return LOOK_MS;
-	rc = rollback_due(w->pg, build_id, NULL);
-	if (rc == RC_NOT_FOUND)
-		give_up_lost(w);
+	rc = due(w, build_id);
 	if (rc != RC_OK)
 		return rc == RC_NOT_FOUND ? LOOK_MS : RETRY_MS;
 	error = spawn(build_id, &w->rollback_pid);

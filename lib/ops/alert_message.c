@@ -19,8 +19,8 @@ enum {
 struct facts {
 	const struct alert_message *m;
 	struct json_object *root, *inputs;
-	const char *rule, *alert_id, *event, *decision, *title, *anchor;
-	bool done, escalated, resolved;
+	const char *rule, *alert_id, *event, *decision, *carried_out, *title, *anchor;
+	bool stopped, escalated, resolved;
 };
 
 static const char *text_of(struct json_object *o, const char *name)
@@ -52,7 +52,8 @@ static enum rc read_facts(const struct alert_message *m, struct facts *f, struct
 		.alert_id = text_of(root, "alert_id"),
 		.event = text_of(root, "event"),
 		.decision = text_of(root, "decision"),
-		.done = strcmp(text_of(root, "carried_out"), "done") == 0,
+		.carried_out = text_of(root, "carried_out"),
+		.stopped = json_object_get_boolean(json_object_object_get(root, "stopped")),
 		.escalated = text_of(root, "escalated_at")[0] != '\0',
 	};
 	rule = rule_named(f->rule);
@@ -138,29 +139,61 @@ static void add_end(struct buf *out, const struct facts *f)
 			  : ": the condition no longer holds");
 }
 
-/* "Decision: STOP, done by the watchdog" */
-static void add_decision(struct buf *out, const struct facts *f)
+/* "; ROLLBACK_COMMAND, away from build git:abc1234: exit status 1" */
+static void add_rollback(struct buf *out, const struct facts *f)
 {
 	struct json_object *rollback = json_object_object_get(f->root, "rollback");
+	struct json_object *status = json_object_object_get(rollback, "exit_status");
 
+	if (rollback == NULL)
+		return;
+	buf_adds(out, "; ROLLBACK_COMMAND, away from build ");
+	add_plain(out, text_of(rollback, "build_id"), MAX_WORD);
+	if (status != NULL)
+		buf_addf(out, ": exit status %d", json_object_get_int(status));
+	else if (text_of(rollback, "finished_at")[0] != '\0')
+		buf_adds(out, ": it was not run, or nobody knows to what end");
+	else
+		buf_adds(out, ": it has not ended yet");
+}
+
+/* "Decision: STOP, done by the watchdog; the pilot is off" */
+static void add_decision(struct buf *out, const struct facts *f)
+{
 	buf_adds(out, "Decision: ");
 	add_plain(out, f->decision, MAX_WORD);
-	if (f->done)
+	if (strcmp(f->carried_out, "done") == 0)
 		buf_adds(out, ", done by the watchdog");
+	else if (strcmp(f->carried_out, "ordered") == 0)
+		buf_adds(out, ", ordered by the watchdog");
+	else if (strcmp(f->carried_out, "failed") == 0)
+		buf_adds(out, ", tried by the watchdog and FAILED: for a person to do");
 	else if (strcmp(f->decision, "INVESTIGATE") != 0)
 		buf_adds(out, ": for a person to do");
 	else if (f->escalated)
 		buf_adds(out, ": the time for it is over, roll back by hand");
-	if (rollback != NULL) {
-		buf_adds(out, "; ROLLBACK_COMMAND runs, away from build ");
-		add_plain(out, text_of(rollback, "build_id"), MAX_WORD);
-	}
+	add_rollback(out, f);
+	if (f->stopped)
+		buf_adds(out, "; the pilot is off");
 }
 
 static void add_command(struct buf *out, const struct facts *f)
 {
-	alert_command(out, f->rule, alert_next(f->rule, f->decision, f->done, f->escalated),
+	alert_command(out, f->rule, alert_next(f->rule, f->decision, f->carried_out, f->escalated),
 	    f->m->pilot_tenant);
+}
+
+/* What an alert that is over leaves behind. */
+static void add_pilot_off(struct buf *out, const struct facts *f)
+{
+	if (f->stopped)
+		buf_adds(out, "It stopped the pilot, which is off still. To switch it on:");
+}
+
+static void add_start(struct buf *out, const struct facts *f)
+{
+	if (f->stopped)
+		alert_command(out, f->rule, TODO_START, f->m->pilot_tenant);
 }
 
 /* The page of the alert, or of all; nothing where it has no address. */
@@ -234,6 +267,8 @@ static void slack_text(struct buf *out, const struct facts *f)
 	slack_line(out, f, add_measure, "", "\n");
 	if (f->resolved) {
 		slack_line(out, f, add_end, "", "\n");
+		slack_line(out, f, add_pilot_off, "", "\n");
+		slack_line(out, f, add_start, "```", "```\n");
 	} else {
 		slack_line(out, f, add_since, "", "\n");
 		slack_line(out, f, add_decision, "", "\n");

@@ -116,6 +116,15 @@ static void measure_provider(struct buf *out, struct json_object *in)
 		buf_adds(out, "; it is the provider's doing, which an older build cannot mend");
 }
 
+/* Another one ran before: it is why less is decided than the value would say. */
+static void measure_build(struct buf *out, struct json_object *in)
+{
+	if (known(in, "build_since")) {
+		buf_adds(out, "; this build runs since ");
+		text(out, json_object_object_get(in, "build_since"));
+	}
+}
+
 static void measure_ready(struct buf *out, struct json_object *in)
 {
 	struct json_object *failing = json_object_object_get(in, "failing_checks");
@@ -136,6 +145,7 @@ static void measure_ready(struct buf *out, struct json_object *in)
 		names(out, failing);
 	}
 	measure_provider(out, in);
+	measure_build(out, in);
 }
 
 static void measure_queue(struct buf *out, struct json_object *in)
@@ -150,11 +160,13 @@ static void measure_queue(struct buf *out, struct json_object *in)
 		alert_span(out, number(in, "oldest_due_seconds"));
 	}
 	measure_provider(out, in);
+	measure_build(out, in);
 }
 
 static void measure_5xx(struct buf *out, struct json_object *in)
 {
 	share(out, in, "errors", "requests", "requests answered with 5xx", "limit");
+	measure_build(out, in);
 }
 
 static void measure_s1(struct buf *out, struct json_object *in)
@@ -203,7 +215,7 @@ static const struct words *words_of(const char *rule)
 const char *alert_todo_name(enum alert_todo todo)
 {
 	static const char *const todo_names[TODO__MAX] = { "INVESTIGATE", "STOP", "ROLLBACK",
-		"VERIFY" };
+		"VERIFY", "START" };
 
 	return todo_names[todo];
 }
@@ -221,6 +233,14 @@ static void add_look(struct buf *out, const char *look, const char *tenant)
 	buf_adds(out, place + 2);
 }
 
+static void add_switch(struct buf *out, bool on, const char *rule)
+{
+	buf_addf(out,
+	    ASK "/admin/pilot\" -X PUT -H 'Content-Type: application/json'"
+		" -d '{\"enabled\": %s, \"reason\": \"%s%s\"}'",
+	    on ? "true" : "false", words_of(rule) != NULL ? rule : "alert", on ? " is over" : "");
+}
+
 void alert_command(
     struct buf *out, const char *rule, enum alert_todo todo, const char *pilot_tenant)
 {
@@ -228,10 +248,8 @@ void alert_command(
 
 	switch (todo) {
 	case TODO_STOP:
-		buf_addf(out,
-		    ASK "/admin/pilot\" -X PUT -H 'Content-Type: application/json'"
-			" -d '{\"enabled\": false, \"reason\": \"%s\"}'",
-		    w != NULL ? rule : "alert");
+	case TODO_START:
+		add_switch(out, todo == TODO_START, rule);
 		return;
 	case TODO_ROLLBACK:
 		buf_adds(out, "scripts/rollback");
@@ -247,8 +265,11 @@ void alert_command(
 	    out, w != NULL ? w->look : ASK "/admin/alerts?state=current\" | jq .", pilot_tenant);
 }
 
-enum alert_todo alert_next(const char *rule, const char *decision, bool done, bool escalated)
+enum alert_todo alert_next(
+    const char *rule, const char *decision, const char *carried_out, bool escalated)
 {
+	bool done = strcmp(carried_out, "done") == 0 || strcmp(carried_out, "ordered") == 0;
+
 	if (strcmp(decision, "ROLLBACK") == 0)
 		return done ? TODO_VERIFY : TODO_ROLLBACK;
 	if (strcmp(decision, "STOP") == 0)

@@ -12,9 +12,9 @@
 #include "core/buf.h"
 
 /* What to do next. */
-enum alert_todo { TODO_INVESTIGATE, TODO_STOP, TODO_ROLLBACK, TODO_VERIFY, TODO__MAX };
+enum alert_todo { TODO_INVESTIGATE, TODO_STOP, TODO_ROLLBACK, TODO_VERIFY, TODO_START, TODO__MAX };
 
-/* "INVESTIGATE", ...: but for the last, the names of decisions. */
+/* "INVESTIGATE", ...: the first three are the names of decisions. */
 const char *alert_todo_name(enum alert_todo todo);
 
 /* The command for it, in a shell with MIZAN_URL and ADMIN_API_KEY. */
@@ -22,10 +22,11 @@ void alert_command(
     struct buf *out, const char *rule, enum alert_todo todo, const char *pilot_tenant);
 
 /*
- * What a person has to do after a decision.  done: the watchdog has carried
- * it out; escalated: the time to investigate is over.
+ * What a person has to do after a decision.  carried_out: as alerts.carried_out has it, "" for
+ * none; escalated: the time to investigate is over.
  */
-enum alert_todo alert_next(const char *rule, const char *decision, bool done, bool escalated);
+enum alert_todo alert_next(
+    const char *rule, const char *decision, const char *carried_out, bool escalated);
 
 /* Value against threshold, one line without its end; inputs as alerts.inputs keeps them. */
 void alert_measure(struct buf *out, const char *rule, struct json_object *inputs);

@@ -18,6 +18,8 @@ static const struct family {
 	const char *const *les;       /* of a histogram */
 	size_t n_les;
 } families[] = {
+	{ "access_log_counted_seconds", "mizan_access_log_counted_seconds", "gauge",
+	    "Since all of nginx's access log was counted", NULL, NULL, NULL, 0 },
 	{ "alerts_firing", "mizan_alerts_firing", "gauge", "1 while the watchdog's rule fires",
 	    "rule", NULL, NULL, 0 },
 	{ "http_request_duration_seconds", "mizan_http_request_duration_seconds", "histogram",
@@ -46,7 +48,7 @@ static const struct family {
 	{ "queue_oldest_due_seconds", "mizan_queue_oldest_due_seconds", "gauge",
 	    "How long the job that is due longest has waited", NULL, NULL, NULL, 0 },
 	{ "watchdog_seen_seconds", "mizan_watchdog_seen_seconds", "gauge",
-	    "Since the leading watchdog was at work", NULL, NULL, NULL, 0 },
+	    "Since the leading watchdog had the rules evaluated", NULL, NULL, NULL, 0 },
 };
 
 static const struct family *family_of(const char *sample)

@@ -3,15 +3,14 @@
 #include <stdio.h>
 
 static const char sql_due[] =
-    "select build_id from rollbacks"
-    " where started_at is null and created_at > clock_timestamp() - interval '1 hour'"
+    "select build_id from rollbacks where started_at is null and finished_at is null"
     " order by created_at limit 1";
 
 /* Again after a commit whose answer was lost: a row that is this runner's is claimed. */
 static const char sql_claim[] =
     "update rollbacks set started_at = coalesce(started_at, clock_timestamp()), runner = $2"
     " where build_id = $1 and finished_at is null"
-    "  and (runner = $2 or started_at is null and created_at > clock_timestamp() - interval '1 hour')"
+    "  and (runner = $2 or started_at is null)"
     " returning build_id";
 
 static const char sql_finish[] = "update rollbacks set finished_at = clock_timestamp(),"
@@ -19,10 +18,7 @@ static const char sql_finish[] = "update rollbacks set finished_at = clock_times
 				 " where build_id = $1 and runner = $2 and finished_at is null";
 
 static const char sql_give_up[] =
-    "update rollbacks set finished_at = clock_timestamp(),"
-    " output = 'its runner ended without a word: whether the command ran to its end is not known'"
-    " where finished_at is null and started_at < clock_timestamp() - make_interval(secs => $1::float8)"
-    " returning build_id";
+    "select build_id, output from rollback_give_up(make_interval(secs => $1::float8))";
 
 enum rc rollback_due(struct pg *pg, char build_id[ROLLBACK_BUILD_ID], struct err *e)
 {
@@ -67,7 +63,7 @@ enum rc rollback_finish(struct pg *pg, const char *build_id, const char *runner,
 	return pg_run(pg, &q, 1, NULL, e);
 }
 
-enum rc rollback_give_up(struct pg *pg, int64_t seconds, size_t *ret_n, struct err *e)
+enum rc rollback_give_up(struct pg *pg, int64_t seconds, rollback_given_up_fn *each, struct err *e)
 {
 	char text[24];
 	struct pg_query q = { .sql = sql_give_up, .n = 1, .params = { PG_TEXT(text) } };
@@ -76,8 +72,8 @@ enum rc rollback_give_up(struct pg *pg, int64_t seconds, size_t *ret_n, struct e
 
 	(void)snprintf(text, sizeof text, "%lld", (long long)seconds);
 	rc = pg_run(pg, &q, 1, &res, e);
-	if (rc == RC_OK)
-		*ret_n = pg_rows(res);
+	for (size_t i = 0; rc == RC_OK && i < pg_rows(res); i++)
+		each(pg_text(res, i, 0), pg_text(res, i, 1));
 	pg_result_free(res);
 	return rc;
 }

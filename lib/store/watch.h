@@ -1,5 +1,5 @@
 /*
- * The watchdog's statements (sql/0014): who evaluates, what the rules see, what came of it.
+ * The watchdog's statements (sql/0014, 0021): who evaluates, what the rules see, what came of it.
  *
  * Times are microseconds since 1970, 0: none.  `now` is the database's own text of its clock, as
  * watch_lead() gave it, or any time that Postgres can read.
@@ -65,12 +65,12 @@ enum rc watch_look(struct pg *pg, const struct watch_question *q,
 struct watch_record {
 	const char *holder, *now, *build_id, *config_hash;
 	bool auto_stop, auto_rollback;
-	const char *changes_json; /* see watch_record() in sql/0014 */
+	const char *changes_json; /* see watch_record() in sql/0021 */
 };
 
 struct watch_done {
 	char rule[24], alert_id[40];
-	char carried_out[8]; /* "advised", "done"; "": nothing was decided */
+	char carried_out[8]; /* "advised", "ordered", "done"; "": nothing was decided */
 	bool stopped;        /* the pilot was switched off */
 	bool ordered;        /* a rollback was ordered */
 	bool nowhere;        /* nothing to tell it on */

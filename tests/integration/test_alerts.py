@@ -243,9 +243,34 @@ class Api(AlertCase):
              "window_seconds": 3600, "hold_seconds": 0, "min_samples": 20, "threshold": 0.3, "owner": "on_call",
              "channels": ["slack_alerts"], "runbook": "docs/runbook.md#s1-spike", "silenced_until": None},
             {k: v for k, v in spike.items() if k != "commands"})
-        self.assertEqual(["INVESTIGATE", "STOP", "ROLLBACK", "VERIFY"], list(spike["commands"]))
+        self.assertEqual(["INVESTIGATE", "STOP", "ROLLBACK", "VERIFY", "START"], list(spike["commands"]))
         self.assertEqual(["slack_alerts", "pagerduty"], page["rules"][0]["channels"])
-        self.assertIn("alive", page["watchdog"])
+
+    def test_whether_somebody_watches(self):
+        """At work is not enough: the rules have to be evaluated, and the access log to be counted."""
+        def watching():
+            return tuple(self.get()["watchdog"][k] for k in ("alive", "counts"))
+
+        def metrics():
+            lines = dict(line.rsplit(" ", 1) for line in self.stack.admin("GET", "/metrics").body.decode().splitlines())
+            return [float(lines[name]) for name in ("mizan_watchdog_seen_seconds", "mizan_access_log_counted_seconds")]
+        wait_for(lambda: watching() == (True, True), 30, "a watchdog")
+        self.assertLess(max(metrics()), 90)
+        with self.stack.paused("watchdog"):
+            for evaluated, counted, expected in ((1, 100, (True, False)), (100, 1, (False, True)), (1, 1, (True, True))):
+                self.stack.sql("update watch_leader set seen_at = clock_timestamp(),"
+                               f" evaluated_at = clock_timestamp() - interval '{evaluated} seconds';"
+                               f"update access_log_positions set caught_up_at = clock_timestamp() - interval '{counted} seconds'")
+                self.assertEqual(expected, watching())
+                wait_for(lambda: [age > 90 for age in metrics()] == [evaluated > 90, counted > 90], 5, "the gauges")
+            # A log that was never counted is none that is; one of a machine that was taken away is nobody's concern.
+            self.stack.sql("insert into access_log_positions (host, path, inode, position, changed_at) values"
+                           " ('gone', '/gone.log', 0, 0, clock_timestamp() - interval '25 hours')")
+            self.addCleanup(self.stack.sql, "delete from access_log_positions where host = 'gone'")
+            self.assertEqual((True, True), watching())
+            self.stack.sql("update access_log_positions set changed_at = clock_timestamp() where host = 'gone'")
+            self.assertEqual((True, False), watching())
+            self.assertIsNone(self.get()["watchdog"]["counted_at"])
 
     def test_lists(self):
         old, new = self.alert(minutes_ago=50), self.alert("error_5xx", minutes_ago=5)

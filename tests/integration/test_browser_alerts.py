@@ -12,8 +12,8 @@ class AlertPages(BrowserCase, AlertCase):
 
     def watched(self, alive=True):
         """As if the leading watchdog had just been at work, or had not for long."""
-        self.stack.sql("update watch_leader set seen_at = clock_timestamp() + interval '1 hour'" if alive
-                       else "update watch_leader set seen_at = clock_timestamp() - interval '1 hour'")
+        sign = "+" if alive else "-"
+        self.stack.sql(f"update watch_leader set seen_at = clock_timestamp() {sign} interval '1 hour', evaluated_at = seen_at")
 
 
 class Alerts(AlertPages):
@@ -93,6 +93,31 @@ class Alerts(AlertPages):
             self.assertIn(words, text)
         self.browser.click("main details summary")
         self.assertIn(f"threshold: {INPUTS['threshold']}", self.browser.text("main details"))
+
+    def test_a_rollback_that_failed(self):
+        """For a person to do, while it fires; and the pilot is off still when it is over."""
+        alert = self.alert("feedback_drop", "firing", decision="ROLLBACK")
+        self.addCleanup(self.stack.reset_pilot)
+        self.stack.sql("update pilot_switch set enabled = false, changed_by = 'watchdog', changed_at = clock_timestamp();"
+                       f"update alerts set carried_out = 'failed', stopped_at = (select changed_at from pilot_switch) where id = '{alert}'")
+        self.sign_in(f"/admin/alerts/{alert}")
+        text = self.browser.wait_text("The pilot is off: this alert stopped it.")
+        self.assertIn("the watchdog tried and failed: for a person to do", text)
+        self.assertEqual("scripts/rollback", self.browser.text("main .mz-command"))
+        self.stack.sql(f"update alerts set state = 'resolved', resolved_at = now(), resolved_reason = 'clear' where id = '{alert}'")
+        self.browser.open(f"/admin/alerts/{alert}")
+        self.browser.wait_text("To switch it on, once the cause is gone")
+        self.assertIn('"enabled": true', self.browser.text("main .mz-command"))
+        self.stack.sql("update pilot_switch set enabled = true, changed_at = clock_timestamp()")
+        self.browser.open(f"/admin/alerts/{alert}")
+        self.browser.wait_text("Over since")
+        self.assertEqual([], self.browser.all("main .mz-command"))
+
+    def test_nobody_counts(self):
+        with self.stack.paused("watchdog"):
+            self.stack.sql("update access_log_positions set caught_up_at = clock_timestamp() - interval '2 minutes'")
+            self.sign_in("/admin/alerts")
+            self.browser.wait_text("The access log is not counted")
 
     def test_no_such_alert(self):
         self.browser.expected.append("status of 404")

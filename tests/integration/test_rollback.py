@@ -1,4 +1,5 @@
 """ROLLBACK_COMMAND: once for each build, whoever is killed meanwhile; its end and output kept."""
+import json
 import os
 import pathlib
 import shutil
@@ -9,6 +10,7 @@ import unittest
 import uuid
 
 from harness import StackCase, wait_for
+from receiver import Receiver
 
 
 class Rollback(StackCase):
@@ -93,14 +95,47 @@ class Rollback(StackCase):
                 self.assertEqual(0, self.ended(build)[0])
         self.assertEqual(builds, (self.folder / "builds").read_text().split())
 
-    def test_not_after_an_hour(self):
+    def test_not_after_ten_minutes(self):
         """What was decided of the build that ran then says nothing of the one that runs now."""
         build = self.decide()
-        self.stack.sql("update rollbacks set created_at = now() - interval '61 minutes'")
+        self.stack.sql("update rollbacks set created_at = now() - interval '11 minutes'")
+        since = len(self.stack.log_text("watchdog"))
         with self.command("touch ran"):
-            later = self.decide()
-            self.ended(later)
-        self.assertEqual("f", self.row(build)[0])
+            status, output = self.ended(build)
+        self.assertEqual((None, "nobody ran it in time: it is not carried out any more"), (status, output))
+        self.assertFalse(self.exists("ran"))
+        [said] = self.stack.log("watchdog", "rollback.lost", since)
+        self.assertEqual(f"build {build} was to be left: {output}", said["message"])
+
+    def test_whoever_was_told_hears_of_the_end(self):
+        """Of a command that failed, and of one that ended well; the pager's incident is the same."""
+        with Receiver() as receiver, self.command("exit $(cat status)", **receiver.settings()):
+            self.addCleanup(self.stack.sql, "delete from alerts")
+            for rule, status, words, n in (("ready_503", 1, "tried by the watchdog and FAILED: for a person to do", 2),
+                                           ("error_5xx", 0, "done by the watchdog", 4)):
+                (self.folder / "status").write_text(str(status))
+                alert = self.order(rule)
+                event = receiver.wait_for_accepted("pagerduty", n, 20)[-1]
+                self.assertEqual(("trigger", f"mizan-{rule}-{alert}"), (event["event_action"], event["dedup_key"]))
+                self.assertIn(words, event["payload"]["custom_details"]["decision"])
+                self.assertIn(f"exit status {status}", event["payload"]["custom_details"]["decision"])
+            self.assertEqual([], receiver.faults)
+
+    def order(self, rule):
+        """The watchdog has ordered a rollback, and said so to the pager: the alert's id."""
+        build = f"git:{uuid.uuid4().hex[:8]}"
+        inputs = json.dumps({"value": 310, "threshold": 300, "n": 31})
+        snapshot = {"rule": rule, "event": "firing", "decision": "ROLLBACK", "carried_out": "ordered",
+                    "config_hash": "sha256:0123456789abcdef", "inputs": {}}
+        return self.stack.value(
+            "with a as (insert into alerts (rule, state, owner, decision, carried_out, inputs, build_id, pending_at, fired_at)"
+            f" values ('{rule}', 'firing', 'on_call', 'ROLLBACK', 'ordered', '{inputs}', '{build}', now(), now()) returning *),"
+            " d as (insert into decisions (alert_id, at, rule, decision, carried_out, inputs, build_id)"
+            "  select id, now(), rule, decision, carried_out, inputs, build_id from a returning *),"
+            f" m as (insert into alert_deliveries (alert_id, channel, event, snapshot) select id, 'pagerduty', 'firing',"
+            f"  (jsonb '{json.dumps(snapshot)}' || jsonb_build_object('alert_id', id))::json from a),"
+            " r as (insert into rollbacks (build_id, decision_id) select build_id, id from d)"
+            " select id from a")
 
     def test_lost_runner(self):
         build = self.decide()

@@ -21,7 +21,7 @@ MOVES = {
     "access_log_positions": ["changed_at"],
     "alert_deliveries": ["created_at", "due_at", "delivered_at", "given_up_at"],
     "alert_silences": ["created_at", "ends_at", "ended_at"],
-    "alerts": ["pending_at", "fired_at", "escalated_at", "clear_since", "notified_at", "resolved_at"],
+    "alerts": ["pending_at", "fired_at", "escalated_at", "clear_since", "notified_at", "resolved_at", "stopped_at"],
     "audit_log": ["at"],
     "days_done": ["summaries", "figures"],
     "decisions": ["at"],

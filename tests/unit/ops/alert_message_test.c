@@ -118,7 +118,7 @@ static void a_pager_is_triggered_and_resolved_by_one_key(void)
 {
 	char first[300], second[300];
 	struct alert_message m = message(SNAPSHOT("ready_503", "firing", "ROLLBACK",
-	    "\"carried_out\":\"done\",\"rollback\":{\"build_id\":\"git:abc1234\"},",
+	    "\"carried_out\":\"ordered\",\"rollback\":{\"build_id\":\"git:abc1234\"},",
 	    "{\"value\":310,\"threshold\":300,\"n\":31,\"http_status\":503,"
 	    "\"failing_checks\":[\"database\",\"workers\"],\"provider_alone\":false}"));
 	struct json_object *o = made(pager, &m);
@@ -133,8 +133,8 @@ static void a_pager_is_triggered_and_resolved_by_one_key(void)
 	CHECK_STR(AT(o, "payload", "timestamp"), "2026-01-17T15:05:01.000Z");
 	CHECK_STR(AT(o, "payload", "class"), "ready_503");
 	CHECK_STR(AT(o, "payload", "custom_details", "decision"),
-	    "Decision: ROLLBACK, done by the watchdog; ROLLBACK_COMMAND runs, away from build "
-	    "git:abc1234");
+	    "Decision: ROLLBACK, ordered by the watchdog; ROLLBACK_COMMAND, away from build "
+	    "git:abc1234: it has not ended yet");
 	CHECK_STR(
 	    AT(o, "payload", "custom_details", "next"), "scripts/post_deploy_check.py --wait 300");
 	CHECK_STR(AT(o, "links", "0", "href"), "https://mizan.example.com/admin/alerts/" ID);
@@ -149,6 +149,77 @@ static void a_pager_is_triggered_and_resolved_by_one_key(void)
 	(void)snprintf(second, sizeof second, "%s", AT(o, "dedup_key"));
 	CHECK_STR(first, "mizan-ready_503-" ID);
 	CHECK_STR(second, first);
+	(void)json_object_put(o);
+}
+
+#define ENDED(status)                                                                              \
+	"\"rollback\":{\"build_id\":\"git:b\",\"finished_at\":\"2026-01-17T15:06:00.000Z\","       \
+	"\"exit_status\":" status "},"
+
+/* What was carried out, how far, and what the pilot has of it. */
+static void decisions(void)
+{
+	static const struct {
+		unsigned line;
+		const char *snapshot, *want, *next;
+	} rows[] = {
+		{ __LINE__,
+		    SNAPSHOT("s1_spike", "escalated", "STOP",
+			"\"carried_out\":\"done\",\"stopped\":true,", S1),
+		    "Decision: STOP, done by the watchdog; the pilot is off", "curl" },
+		{ __LINE__,
+		    SNAPSHOT("ready_503", "firing", "ROLLBACK",
+			"\"carried_out\":\"advised\",\"stopped\":true,", "{}"),
+		    "Decision: ROLLBACK: for a person to do; the pilot is off",
+		    "scripts/rollback" },
+		{ __LINE__,
+		    SNAPSHOT("ready_503", "repeated", "ROLLBACK",
+			"\"carried_out\":\"done\"," ENDED("0"), "{}"),
+		    "Decision: ROLLBACK, done by the watchdog; ROLLBACK_COMMAND, away from build "
+		    "git:b: exit status 0",
+		    "scripts/post_deploy_check.py --wait 300" },
+		{ __LINE__,
+		    SNAPSHOT("ready_503", "escalated", "ROLLBACK",
+			"\"carried_out\":\"failed\"," ENDED("143"), "{}"),
+		    "Decision: ROLLBACK, tried by the watchdog and FAILED: for a person to do; "
+		    "ROLLBACK_COMMAND, away from build git:b: exit status 143",
+		    "scripts/rollback" },
+		{ __LINE__,
+		    SNAPSHOT("ready_503", "escalated", "ROLLBACK",
+			"\"carried_out\":\"failed\"," ENDED("null"), "{}"),
+		    "Decision: ROLLBACK, tried by the watchdog and FAILED: for a person to do; "
+		    "ROLLBACK_COMMAND, away from build git:b: it was not run, or nobody knows to "
+		    "what end",
+		    "scripts/rollback" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct alert_message m = message(rows[i].snapshot);
+		struct json_object *o = made(pager, &m);
+
+		CHECK_STR_ROW(
+		    AT(o, "payload", "custom_details", "decision"), rows[i].want, rows[i].line);
+		CHECK_ROW(strncmp(AT(o, "payload", "custom_details", "next"), rows[i].next,
+			      strlen(rows[i].next)) == 0,
+		    rows[i].line, "next");
+		(void)json_object_put(o);
+	}
+}
+
+static void what_is_over_may_leave_the_pilot_off(void)
+{
+	struct alert_message m = message(SNAPSHOT("s1_spike", "resolved", "STOP",
+	    "\"resolved_at\":\"2026-01-17T16:00:00.000Z\",\"resolved_reason\":\"clear\","
+	    "\"carried_out\":\"done\",\"stopped\":true,",
+	    S1));
+	struct json_object *o = made(alert_message_slack, &m);
+
+	CU_ASSERT_PTR_NOT_NULL(strstr(AT(o, "blocks", "0", "text", "text"),
+	    "the condition no longer holds\n"
+	    "It stopped the pilot, which is off still. To switch it on:\n"
+	    "```curl -sS -H \"X-Admin-Key: $ADMIN_API_KEY\" \"$MIZAN_URL/admin/pilot\" -X PUT"
+	    " -H 'Content-Type: application/json'"
+	    " -d '{\"enabled\": true, \"reason\": \"s1_spike is over\"}'```\n"));
 	(void)json_object_put(o);
 }
 
@@ -186,6 +257,11 @@ static void measures(void)
 		    "\"window_seconds\":600,\"from\":\"2026-01-17T14:21:00.000Z\",\"to\":"
 		    "\"2026-01-17T15:00:12.345Z\"}",
 		    "1 of 20 requests answered with 5xx: 5 % in 39 min (limit 5 %)" },
+		{ __LINE__, "ready_503",
+		    "{\"value\":310,\"threshold\":300,\"http_status\":503,\"failing_checks\":[],"
+		    "\"build_since\":\"2026-01-17T15:00:00.000Z\"}",
+		    "not ready for 5 min 10 s on end (limit 5 min), HTTP 503; this build runs since "
+		    "2026-01-17T15:00:00.000Z" },
 		{ __LINE__, "error_5xx",
 		    "{\"value\":null,\"threshold\":0.05,\"errors\":0,\"requests\":0,"
 		    "\"window_seconds\":600}",
@@ -241,22 +317,24 @@ static void what_to_do_next(void)
 {
 	static const struct {
 		unsigned line;
-		const char *rule, *decision;
-		bool done, escalated;
+		const char *rule, *decision, *carried_out;
+		bool escalated;
 		enum alert_todo want;
 	} rows[] = {
-		{ __LINE__, "ready_503", "ROLLBACK", false, false, TODO_ROLLBACK },
-		{ __LINE__, "ready_503", "ROLLBACK", true, false, TODO_VERIFY },
-		{ __LINE__, "ready_503", "INVESTIGATE", false, false, TODO_INVESTIGATE },
-		{ __LINE__, "s1_spike", "INVESTIGATE", false, false, TODO_INVESTIGATE },
-		{ __LINE__, "s1_spike", "STOP", false, true, TODO_STOP },
-		{ __LINE__, "s1_spike", "STOP", true, true, TODO_INVESTIGATE },
-		{ __LINE__, "latency_spike", "INVESTIGATE", false, false, TODO_INVESTIGATE },
-		{ __LINE__, "latency_spike", "INVESTIGATE", false, true, TODO_ROLLBACK },
+		{ __LINE__, "ready_503", "ROLLBACK", "advised", false, TODO_ROLLBACK },
+		{ __LINE__, "ready_503", "ROLLBACK", "ordered", false, TODO_VERIFY },
+		{ __LINE__, "ready_503", "ROLLBACK", "done", false, TODO_VERIFY },
+		{ __LINE__, "ready_503", "ROLLBACK", "failed", false, TODO_ROLLBACK },
+		{ __LINE__, "ready_503", "INVESTIGATE", "advised", false, TODO_INVESTIGATE },
+		{ __LINE__, "s1_spike", "INVESTIGATE", "", false, TODO_INVESTIGATE },
+		{ __LINE__, "s1_spike", "STOP", "advised", true, TODO_STOP },
+		{ __LINE__, "s1_spike", "STOP", "done", true, TODO_INVESTIGATE },
+		{ __LINE__, "latency_spike", "INVESTIGATE", "advised", false, TODO_INVESTIGATE },
+		{ __LINE__, "latency_spike", "INVESTIGATE", "advised", true, TODO_ROLLBACK },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		CHECK_ROW(alert_next(rows[i].rule, rows[i].decision, rows[i].done,
+		CHECK_ROW(alert_next(rows[i].rule, rows[i].decision, rows[i].carried_out,
 			      rows[i].escalated) == rows[i].want,
 		    rows[i].line, rows[i].decision);
 }
@@ -343,6 +421,8 @@ const struct unit_test unit_tests[] = {
 	{ "without addresses files are named", without_addresses_files_are_named },
 	{ "a pager is triggered and resolved by one key",
 	    a_pager_is_triggered_and_resolved_by_one_key },
+	{ "decisions", decisions },
+	{ "what is over may leave the pilot off", what_is_over_may_leave_the_pilot_off },
 	{ "measures", measures },
 	{ "nothing is needed", nothing_is_needed },
 	{ "what to do next", what_to_do_next },

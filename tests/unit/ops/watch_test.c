@@ -1,5 +1,6 @@
 #include "ops/watch.h"
 
+#include "store/rollback.h"
 #include "unit/store/watching.h"
 
 static char command[] = "true", webhook[] = "https://hooks.example.com/secret";
@@ -101,7 +102,7 @@ static void test_rollback(void)
 	CHECK_SQL(the_messages, "(null)");
 	sample(-10, "database");
 	CU_ASSERT(evaluate(-10) == RC_OK);
-	CHECK_SQL(the_alerts, "ready_503 firing ROLLBACK done");
+	CHECK_SQL(the_alerts, "ready_503 firing ROLLBACK ordered");
 	CHECK_SQL("select concat_ws(' ', r.build_id, d.decision, d.rule) from rollbacks r"
 		  " join decisions d on d.id = decision_id",
 	    "git:new ROLLBACK ready_503"); /* the build that answers, not the watchdog's own */
@@ -113,8 +114,181 @@ static void test_rollback(void)
 	/* The next rule finds the build ordered to be left already. */
 	requests(0, 20, "/full-process", 5);
 	CU_ASSERT(evaluate(10) == RC_OK);
-	CHECK_SQL(the_alerts, "ready_503 firing ROLLBACK done, error_5xx firing ROLLBACK advised");
+	CHECK_SQL(
+	    the_alerts, "ready_503 firing ROLLBACK ordered, error_5xx firing ROLLBACK advised");
 	CHECK_SQL("select count(*) from rollbacks", "1");
+}
+
+/* Not ready, as that build says it, up to then: the alert fires at that moment. */
+static void not_ready(const char *build_id, double until)
+{
+	build = build_id;
+	samples(until - 310, until, "database");
+	CU_ASSERT(evaluate(until - 10) == RC_OK && evaluate(until) == RC_OK);
+}
+
+static void resolved(double until)
+{
+	sample(until, "");
+	CU_ASSERT(evaluate(until) == RC_OK);
+	sample(until + 120, "");
+	CU_ASSERT(evaluate(until + 120) == RC_OK);
+	CHECK_SQL("select count(*) from alerts where state <> 'resolved'", "0");
+}
+
+/* What is wrong with each build is wrong with the machine: it goes back once, and not on and on. */
+static void test_no_cascade(void)
+{
+	fresh();
+	cfg.auto_rollback = true;
+	cfg.rollback_command = command;
+	not_ready("git:new", 0);
+	CHECK_SQL("select string_agg(build_id, ' ') from rollbacks", "git:new");
+	db_change("update rollbacks set finished_at = created_at, exit_status = 0", NULL, NULL);
+	build = "git:old";
+	resolved(30);
+	not_ready("git:old", 900); /* within the hour */
+	CHECK_SQL("select carried_out from alerts order by pending_at desc limit 1", "advised");
+	resolved(930);
+	not_ready("git:old", 2 * HOUR); /* it came by the rollback */
+	CHECK_SQL("select carried_out from alerts order by pending_at desc limit 1", "advised");
+	CHECK_SQL("select string_agg(build_id, ' ') from rollbacks", "git:new");
+	resolved(2 * HOUR + 30);
+	not_ready("git:newer", 4 * HOUR); /* one that somebody has deployed since */
+	CHECK_SQL("select carried_out from alerts order by pending_at desc limit 1", "ordered");
+	CHECK_SQL("select string_agg(build_id, ' ' order by created_at) from rollbacks",
+	    "git:new git:newer");
+}
+
+/* A build of seconds is not rolled back for what the one before did. */
+static void test_rollback_of_the_right_build(void)
+{
+	fresh();
+	cfg.auto_rollback = true;
+	cfg.rollback_command = command;
+	build = "git:bad";
+	samples(-310, -20, "database");
+	build = "git:fix";
+	CU_ASSERT(evaluate(-20) == RC_OK);
+	samples(-10, 0, "database");
+	CU_ASSERT(evaluate(0) == RC_OK);
+	CHECK_SQL(the_alerts, "ready_503 firing INVESTIGATE advised");
+	samples(10, 290, "database");
+	CU_ASSERT(evaluate(290) == RC_OK);
+	CHECK_SQL(the_alerts, "ready_503 firing INVESTIGATE advised");
+	sample(300, "database");
+	CU_ASSERT(evaluate(300) == RC_OK);
+	CHECK_SQL(the_alerts, "ready_503 firing ROLLBACK ordered");
+	CHECK_SQL("select build_id from rollbacks", "git:fix");
+}
+
+static void ends(const char *status)
+{
+	db_change(
+	    "update rollbacks set started_at = clock_timestamp(), finished_at = clock_timestamp(),"
+	    " exit_status = nullif($1, '')::integer, output = 'why'",
+	    status, NULL);
+}
+
+static const char the_news[] =
+    "select string_agg(concat_ws(' ', channel, event, snapshot->>'decision', snapshot->>'carried_out',"
+    " snapshot->'rollback'->>'exit_status', snapshot->>'config_hash'), ', ' order by id)"
+    " from alert_deliveries where id > (select min(id) from alert_deliveries)";
+
+static void ordered(void)
+{
+	fresh();
+	cfg.auto_rollback = true;
+	cfg.rollback_command = command;
+	cfg.slack_alerts_webhook = webhook;
+	not_ready("git:new", 0);
+	CHECK_SQL(the_alerts, "ready_503 firing ROLLBACK ordered");
+	CHECK_SQL(the_news, "(null)");
+}
+
+/* How it ended is told to whoever was told that it was ordered. */
+static void test_rollback_s_end(void)
+{
+	ordered();
+	ends("0");
+	CHECK_SQL(the_alerts, "ready_503 firing ROLLBACK done");
+	CHECK_SQL("select carried_out from decisions", "done");
+	CHECK_SQL(the_news, "slack_alerts repeated ROLLBACK done 0 sha256:c");
+	ordered();
+	ends("1");
+	CHECK_SQL(the_alerts, "ready_503 firing ROLLBACK failed");
+	CHECK_SQL("select carried_out from decisions", "failed");
+	CHECK_SQL(the_news, "slack_alerts escalated ROLLBACK failed 1 sha256:c");
+	ordered();
+	ends("");
+	CHECK_SQL(the_news, "slack_alerts escalated ROLLBACK failed sha256:c");
+	/* It is over meanwhile: what went well is nobody's concern any more, a failure is. */
+	ordered();
+	resolved(10);
+	ends("0");
+	CHECK_SQL(the_news, "slack_alerts resolved ROLLBACK ordered sha256:c");
+	ordered();
+	resolved(10);
+	ends("1");
+	CHECK_SQL(the_news, "slack_alerts resolved ROLLBACK ordered sha256:c,"
+			    " slack_alerts escalated ROLLBACK failed 1 sha256:c");
+}
+
+static size_t given_up;
+
+static void count_given_up(const char *build_id, const char *why)
+{
+	CHECK_STR(build_id, "git:new");
+	CU_ASSERT(why[0] != '\0');
+	given_up++;
+}
+
+/* Neither who ran it nor who should have says so: ten minutes, or the command's time and more. */
+static void test_rollback_lost(void)
+{
+	ordered();
+	given_up = 0;
+	db_change("update rollbacks set created_at = clock_timestamp() - interval '9 minutes'",
+	    NULL, NULL);
+	CU_ASSERT(rollback_give_up(db_as(DB_WATCHDOG), 900, count_given_up, NULL) == RC_OK);
+	CU_ASSERT(given_up == 0);
+	db_change("update rollbacks set created_at = clock_timestamp() - interval '11 minutes'",
+	    NULL, NULL);
+	CU_ASSERT(rollback_give_up(db_as(DB_WATCHDOG), 900, count_given_up, NULL) == RC_OK);
+	CU_ASSERT(given_up == 1);
+	CHECK_SQL(the_news, "slack_alerts escalated ROLLBACK failed sha256:c");
+	ordered();
+	db_change("update rollbacks set created_at = clock_timestamp() - interval '1 hour',"
+		  " started_at = clock_timestamp() - interval '16 minutes', runner = 'gone'",
+	    NULL, NULL);
+	CU_ASSERT(rollback_give_up(db_as(DB_WATCHDOG), 900, count_given_up, NULL) == RC_OK);
+	CU_ASSERT(given_up == 2);
+	CHECK_SQL(the_news, "slack_alerts escalated ROLLBACK failed sha256:c");
+}
+
+/* Whether the pilot is off for it is in each message, its last one too, until somebody flips it. */
+static void test_pilot_off(void)
+{
+	static const char stopped[] =
+	    "select string_agg(snapshot->>'stopped', ' ' order by id) from alert_deliveries";
+
+	fresh();
+	cfg.slack_alerts_webhook = webhook;
+	cfg.auto_stop = true;
+	not_ready("git:new", 0); /* to be rolled back by a person; the stop is done */
+	CHECK_SQL(the_alerts, "ready_503 firing ROLLBACK advised");
+	CHECK_SQL(stopped, "true");
+	resolved(30);
+	CHECK_SQL(stopped, "true true");
+	CHECK_SQL("select pilot_off_by(a) from alerts a", "t");
+	db_change(
+	    "update pilot_switch set enabled = true, changed_at = clock_timestamp()", NULL, NULL);
+	CHECK_SQL("select pilot_off_by(a) from alerts a", "f");
+	/* Off for another reason. */
+	db_change(
+	    "update pilot_switch set enabled = false, changed_at = clock_timestamp()", NULL, NULL);
+	not_ready("git:new", 900);
+	CHECK_SQL(stopped, "true true false");
 }
 
 /* All or nothing, and only by the one that leads. */
@@ -151,6 +325,21 @@ static void test_silence(void)
 	CHECK_SQL(the_messages, "(null)");
 	CU_ASSERT(evaluate(60) == RC_OK);
 	CHECK_SQL(the_messages, "slack_alerts firing INVESTIGATE firing");
+}
+
+/* What is done is told, and by whom it was silenced is another question. */
+static void test_silence_and_stop(void)
+{
+	fresh();
+	cfg.slack_alerts_webhook = webhook;
+	cfg.auto_stop = true;
+	incidents(22, 9, -100, 1000);
+	db_change("insert into alert_silences (rule, reason, operator, ends_at)"
+		  " values ('s1_spike', 'known', 'ayse', $1::timestamptz)",
+	    at(3600).text, NULL);
+	CU_ASSERT(evaluate(0) == RC_OK && evaluate(901) == RC_OK && evaluate(931) == RC_OK);
+	CHECK_SQL(the_alerts, "s1_spike firing STOP done");
+	CHECK_SQL(the_messages, "slack_alerts firing STOP firing");
 }
 
 static void test_channels(void)
@@ -236,8 +425,14 @@ const struct unit_test unit_tests[] = {
 	{ "investigate, then stop", test_stop },
 	{ "a pilot that is off, or not the watchdog's to stop", test_stop_not_needed },
 	{ "roll back, once for a build", test_rollback },
+	{ "roll back, and not on and on", test_no_cascade },
+	{ "roll back the right build", test_rollback_of_the_right_build },
+	{ "how the rollback ended", test_rollback_s_end },
+	{ "a rollback that nobody runs, or ends", test_rollback_lost },
+	{ "the pilot is off for it", test_pilot_off },
 	{ "only by the one that leads, and all or nothing", test_not_leading },
 	{ "silenced", test_silence },
+	{ "silenced, and the pilot stopped", test_silence_and_stop },
 	{ "channels with an address", test_channels },
 	{ "explained, and nothing done", test_explain },
 	{ "24 healthy hours", test_healthy_day },

@@ -85,6 +85,38 @@ static void test_ready_provider(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(s.details, "\"provider_alone\" : false"));
 }
 
+/* The time that counts for a rollback is that of the build that runs: another's is not its fault.
+ */
+static void test_ready_build(void)
+{
+	struct watch_sight s;
+
+	fresh();
+	build = "git:bad";
+	samples(0, 290, "queue");
+	build = "";
+	sample(300, "-"); /* restarting */
+	build = "git:fix";
+	samples(310, 340, "queue");
+	s = see("ready_503", 341);
+	CU_ASSERT(s.part == 340 * RULES_SECOND && s.ours == 30 * RULES_SECOND);
+	CU_ASSERT_PTR_NOT_NULL(strstr(s.details, "\"build_since\" : \"2026-03-01T12:05:10.000Z\""));
+	build = "";
+	samples(
+	    350, 620, "-"); /* it answers no more: as long as nothing else does it is that one */
+	CU_ASSERT(see("ready_503", 621).ours == 310 * RULES_SECOND);
+	/* Back again: anew. */
+	build = "git:bad";
+	sample(630, "queue");
+	CU_ASSERT(see("ready_503", 631).part == 630 * RULES_SECOND);
+	CU_ASSERT(see("ready_503", 631).ours == 0);
+	/* An hour later nobody needs to know. */
+	samples(640, 4240, "queue");
+	s = see("ready_503", 4241);
+	CU_ASSERT(s.ours == s.part);
+	CU_ASSERT_PTR_NOT_NULL(strstr(s.details, "\"build_since\" : null"));
+}
+
 /* n jobs accepted from `from` on, a minute apart; done a second later, or waiting still. */
 static void jobs(int n, double from, bool done)
 {
@@ -119,6 +151,7 @@ static void test_queue(void)
 	CU_ASSERT(see("queue_stuck", -300 + 60.5).n == 1); /* the second was not done then */
 	jobs(5, 10, false);
 	CU_ASSERT(see("queue_stuck", 70).whole == 0); /* a minute is no sign */
+	CU_ASSERT(see("queue_stuck", 69).n == 1 && see("queue_stuck", 70).n == 2);
 	s = see("queue_stuck", 70.5);
 	CU_ASSERT(s.whole > 0 && s.n == 2 && s.part == 60500000 && s.ours == s.part);
 	CU_ASSERT(!holds("queue_stuck", 910));
@@ -140,24 +173,90 @@ static void test_queue(void)
 	CU_ASSERT(see("queue_stuck", 2000).whole == 0);
 }
 
-static void test_queue_provider(void)
+/* One job that takes for ever is no depth that rises; it is once another waits beside it. */
+static void test_queue_of_one(void)
 {
-	struct time_text blocked = at(890);
+	fresh();
+	jobs(1, 0, false);
+	CU_ASSERT(see("queue_stuck", 7200).n == 1 && see("queue_stuck", 7200).whole == 0);
+	jobs(1, 7300, false);
+	CU_ASSERT(see("queue_stuck", 7301).part == 7301 * RULES_SECOND);
+	CU_ASSERT(holds("queue_stuck", 7301));
+	db_change("delete from jobs where tenant_id = $1", tenant, NULL);
+}
 
+static void test_queue_refused(void)
+{
 	fresh();
 	jobs(5, 0, false);
 	db_change(
 	    "update provider_state set state = 'rate_limited', blocked_until = $1::timestamptz",
-	    blocked.text, NULL);
+	    at(890).text, NULL);
+	CU_ASSERT(see("queue_stuck", 880).part == 880 * RULES_SECOND);
+	CU_ASSERT(see("queue_stuck", 880).ours == 0);
+	/* Nobody has asked it since: from there on the provider is not the reason. */
+	CU_ASSERT(see("queue_stuck", 1200).ours == 310 * RULES_SECOND);
+	db_change("delete from jobs where tenant_id = $1", tenant, NULL);
+}
+
+/* The first job is running until `until`, where its lease ends, or queued until then. */
+static void try(const char *state, const char *error_code, double until)
+{
+	char spec[160];
+
+	(void)snprintf(spec, sizeof spec, "{\"state\":\"%s\",\"code\":\"%s\",\"until\":\"%s\"}",
+	    state, error_code, at(until).text);
+	db_change(
+	    "update jobs set state = s.state, error_code = nullif(s.code, ''),"
+	    " run_at = case s.state when 'QUEUED' then s.until else created_at end,"
+	    " lease_until = case s.state when 'RUNNING' then s.until end,"
+	    " lease_token = case s.state when 'RUNNING' then gen_random_uuid() end, started_at = created_at"
+	    " from json_to_record($2::json) s (state text, code text, until timestamptz)"
+	    " where tenant_id = $1 and created_at = (select min(created_at) from jobs where tenant_id = $1)",
+	    tenant, spec);
+}
+
+/*
+ * A provider that hangs: each call takes two minutes, so that the job is hardly ever queued.  Only
+ * who keeps neither the job's lease nor its turn is to blame.
+ */
+static void test_queue_hangs(void)
+{
+	struct watch_sight s;
+
+	fresh();
+	jobs(2, 0, false);
+	try("RUNNING", "", 1000); /* the first call: nothing is known yet */
+	CU_ASSERT(see("queue_stuck", 910).ours == 910 * RULES_SECOND);
+	try("RUNNING", "provider_timeout", 1000);
+	s = see("queue_stuck", 910);
+	CU_ASSERT(s.part == 910 * RULES_SECOND && s.ours == 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(s.details, "\"provider_alone\" : true"));
+	CU_ASSERT(see("queue_stuck", 1300).ours == 300 * RULES_SECOND); /* its worker is gone */
+	CU_ASSERT_PTR_NOT_NULL(
+	    strstr(see("queue_stuck", 1300).details, "\"provider_alone\" : false"));
+	/* 503 with Retry-After: 3600 */
+	try("QUEUED", "provider_http_503", 4500);
+	CU_ASSERT(see("queue_stuck", 4499).ours == 0);
+	/* It is due, and the next look may find it so: that is no fault at once. */
+	CU_ASSERT(see("queue_stuck", 4510).ours == 10 * RULES_SECOND);
+	CU_ASSERT(holds("queue_stuck", 4510));
+	/* Of the document's own failures none is the provider's. */
+	try("QUEUED", "invalid_reply", 4500);
+	CU_ASSERT(see("queue_stuck", 4499).ours == 4499 * RULES_SECOND);
+	db_change("delete from jobs where tenant_id = $1", tenant, NULL);
+}
+
+static void test_queue_build(void)
+{
+	fresh();
+	jobs(2, 0, false);
+	build = "git:bad";
+	samples(0, 800, "");
+	build = "git:fix";
+	samples(810, 910, "");
 	CU_ASSERT(see("queue_stuck", 910).part == 910 * RULES_SECOND);
-	CU_ASSERT(see("queue_stuck", 910).ours == 0);
-	/* Nobody has asked it since: the provider is not the reason. */
-	CU_ASSERT(see("queue_stuck", 1200).ours == 1200 * RULES_SECOND);
-	db_change("update jobs set error_code = 'provider_timeout', started_at = $2::timestamptz"
-		  " where tenant_id = $1",
-	    tenant, at(1000).text);
-	CU_ASSERT(see("queue_stuck", 1200).ours == 0);
-	CU_ASSERT(see("queue_stuck", 1601).ours == 1601 * RULES_SECOND);
+	CU_ASSERT(see("queue_stuck", 910).ours == 100 * RULES_SECOND);
 	db_change("delete from jobs where tenant_id = $1", tenant, NULL);
 }
 
@@ -191,6 +290,47 @@ static void test_errors(void)
 	requests(0, 20, "/full-process", 5);
 	CU_ASSERT(holds("error_5xx", 3600));
 	CU_ASSERT(see("error_5xx", 3601).n == 0);
+}
+
+/* What the build before answered counts against the condition, and not against this build. */
+static void test_errors_build(void)
+{
+	fresh();
+	build = "git:bad";
+	samples(-600, -110, "");
+	build = "git:fix";
+	samples(-100, 0, "");
+	requests(-300, 30, "/full-process", 5);
+	requests(-120, 5, "/full-process", 5); /* the minute of the change is nobody's */
+	requests(-60, 65, "/full-process", 2);
+	CU_ASSERT(see("error_5xx", 0).part == 35 && see("error_5xx", 0).ours == 0);
+	requests(-60, 5, "/full-process", 5);
+	CU_ASSERT(see("error_5xx", 0).part == 40 && see("error_5xx", 0).ours == 5);
+}
+
+/* The table of lib/ops/rules.c is what the statements look at. */
+static void test_windows(void)
+{
+	size_t n;
+	const struct rule *all = rules(&n);
+
+	fresh();
+	for (size_t i = 0; i < n; i++) {
+		struct watch_sight s = see(all[i].name, 0);
+
+		if (all[i].kind == RULE_LASTS)
+			continue; /* hold_s is compared in C */
+		if (strcmp(all[i].name, "error_5xx") == 0) {
+			CU_ASSERT(s.since == (int64_t)(NOON - 3600) * RULES_SECOND);
+			requests(0, (int)all[i].min_samples - 1, "/full-process", 2);
+			CU_ASSERT(
+			    see(all[i].name, 0).since == s.since); /* with fewer it looks back */
+			requests(0, 1, "/jobs/{id}", 2);
+			s = see(all[i].name, 0);
+		}
+		CHECK_ROW(s.since == (int64_t)(NOON - all[i].window_s) * RULES_SECOND, __LINE__,
+		    all[i].name);
+	}
 }
 
 static void test_s1(void)
@@ -365,9 +505,15 @@ const struct unit_test unit_tests[] = {
 	{ "ready: how long on end", test_ready },
 	{ "ready: a gap in the samples", test_ready_gap },
 	{ "ready: the provider alone", test_ready_provider },
+	{ "ready: of the build that runs", test_ready_build },
 	{ "queue: since what came first and was not finished", test_queue },
-	{ "queue: the provider is the reason", test_queue_provider },
+	{ "queue: of one", test_queue_of_one },
+	{ "queue: the provider refuses", test_queue_refused },
+	{ "queue: the provider hangs", test_queue_hangs },
+	{ "queue: of the build that runs", test_queue_build },
 	{ "errors: of ten minutes, or twenty requests", test_errors },
+	{ "errors: of the build that runs", test_errors_build },
+	{ "windows are those of the table", test_windows },
 	{ "S1 of the hour's incidents", test_s1 },
 	{ "latency in baselines", test_latency },
 	{ "the first day's baseline", test_baseline },

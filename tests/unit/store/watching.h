@@ -21,6 +21,7 @@
 
 static char tenant[DB_TENANT], first_day[] = "first_day";
 static struct config cfg;
+static const char *build; /* that the samples name; "": none */
 
 struct time_text {
 	char text[32];
@@ -57,6 +58,7 @@ static inline void fresh(void)
 		db_change(empty[i], NULL, NULL);
 	/* What was there of the pilot before is no longer the pilot's. */
 	db_tenant(tenant);
+	build = "git:new";
 	cfg = (struct config){ .pilot_tenant_id = tenant,
 		.latency_baseline = first_day,
 		.latency_baseline_ms = 3000,
@@ -72,8 +74,10 @@ static inline void sample(double seconds, const char *failing)
 	db_change(
 	    "insert into ready_samples (at, http_status, ready, failing_checks, build_id, latency_ms)"
 	    " values ($1::timestamptz, case when $2 = '' then 200 else 503 end, $2 = '',"
-	    " case when $2 in ('', '-') then '{}' else string_to_array($2, ',') end, 'git:new', 5)",
+	    " case when $2 in ('', '-') then '{}' else string_to_array($2, ',') end, null, 5)",
 	    at(seconds).text, failing);
+	db_change("update ready_samples set build_id = nullif($2, '') where at = $1::timestamptz",
+	    at(seconds).text, build);
 }
 
 static inline void samples(double from, double to, const char *failing)

@@ -10,13 +10,17 @@ function byItself({ auto_stop: stops, auto_rollback: rollsBack }) {
   return t(rollsBack ? 'alerts.by_itself_rollback' : 'alerts.by_itself_nothing');
 }
 
+const momentOf = (at) => (at ? timeElement(at, { seconds: true }) : t('alerts.never'));
+
 export function watchdogCard(watchdog) {
   const kind = watchdog.alive ? 'ok' : 'alarm';
   return h('section', { class: `mz-card mz-verdict mz-verdict-${kind}`, 'aria-labelledby': 'watchdog' },
     h('h2', { id: 'watchdog' }, badge(kind, t(watchdog.alive ? 'alerts.watches' : 'alerts.nobody'))),
     !watchdog.alive && h('p', null, t('alerts.nobody_text')),
+    !watchdog.counts && h('p', { class: 'mz-notice mz-warn' }, t('alerts.not_counted')),
     facts([
-      [t('alerts.evaluated'), watchdog.evaluated_at ? timeElement(watchdog.evaluated_at, { seconds: true }) : t('alerts.never')],
+      [t('alerts.evaluated'), momentOf(watchdog.evaluated_at)],
+      [t('alerts.counted'), momentOf(watchdog.counted_at)],
       watchdog.leader && [t('alerts.leader'), h('code', null, watchdog.leader)],
       watchdog.leader && [t('alerts.leads_since'), timeElement(watchdog.since)],
       [t('alerts.by_itself'), byItself(watchdog)],
@@ -37,13 +41,19 @@ export function alertFacts(alert) {
   ]);
 }
 
-/* What a person does about it now; nothing where it is over. */
+function command(label, text) {
+  return [h('p', { class: 'mb-1' }, `${label}:`), h('pre', { class: 'mz-command', tabindex: '0', 'aria-label': label }, text)];
+}
+
+/* What a person does about it now; where it is over, about what it left behind. */
 export function toDo(alert, rule) {
-  if (alert.state === 'resolved' || !rule) return null;
+  if (!rule) return null;
+  const stopped = alert.stopped && h('p', { class: 'mz-notice mz-warn' }, t('alerts.pilot_off'), ' ', link('/admin/pilot', t('alerts.pilot_page')));
+  if (alert.state === 'resolved') return stopped && [stopped, command(t('alerts.pilot_start'), rule.commands.START)];
   return [
     alert.decision !== null && h('p', null, `${t('alerts.decision')}: `, decisionText(alert)),
-    h('p', { class: 'mb-1' }, `${t('alerts.next')}:`),
-    h('pre', { class: 'mz-command', tabindex: '0', 'aria-label': t('alerts.next') }, nextCommand(alert, rule)),
+    stopped,
+    command(t('alerts.next'), nextCommand(alert, rule)),
     h('p', null, `${t('alerts.runbook')}: `, runbookLink(rule)),
   ];
 }

@@ -1,6 +1,6 @@
 /* An alert in words: what it is, how its value stands, what was decided and what to do next. */
 import { h } from '../dom.js';
-import { duration, number, percent } from '../format.js';
+import { duration, number, percent, timeElement } from '../format.js';
 import { known, t } from '../i18n.js';
 import { stranger } from '../terms.js';
 import { badge, link } from '../ui.js';
@@ -49,20 +49,21 @@ export function measure({ rule, inputs }) {
   const key = NOT_NOW.includes(rule) && inputs.value === null ? `alerts.not_now_${rule}` : `alerts.measure_${rule}`;
   return [t(key, MEASURES[rule](inputs)),
     inputs.failing_checks?.length > 0 && [' ', stranger(t('alerts.measure_failing', { names: inputs.failing_checks.join(', ') }))],
-    inputs.provider_alone === true && [' ', t('alerts.measure_provider')]];
+    inputs.provider_alone === true && [' ', t('alerts.measure_provider')],
+    inputs.build_since && [' ', t('alerts.measure_build'), ' ', timeElement(inputs.build_since, { seconds: true })]];
 }
 
 const escalatedByHand = (alert) => alert.rule === 'latency_spike' && alert.escalated_at !== null;
 
 /* Who has to do it. */
 export function decisionText(alert) {
-  const text = alert.decision !== null && alert.decision !== 'INVESTIGATE' && t(alert.carried_out === 'done' ? 'alerts.done' : 'alerts.advised');
+  const text = alert.decision !== null && alert.decision !== 'INVESTIGATE' && word('carried', alert.carried_out);
   return [decisionBadge(alert.decision), text && [' ', text], escalatedByHand(alert) && [' ', t('alerts.by_hand')]];
 }
 
 /* As lib/ops/alert_words.c has it for chats and pagers. */
 export function nextCommand(alert, rule) {
-  const done = alert.carried_out === 'done';
+  const done = ['done', 'ordered'].includes(alert.carried_out);
   if (alert.decision === 'ROLLBACK') return rule.commands[done ? 'VERIFY' : 'ROLLBACK'];
   if (alert.decision === 'STOP' && !done) return rule.commands.STOP;
   return rule.commands[escalatedByHand(alert) ? 'ROLLBACK' : 'INVESTIGATE'];
