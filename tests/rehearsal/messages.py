@@ -4,7 +4,7 @@ import json
 from harness import wait_for
 from receiver import Receiver
 
-WORDS = {"firing": "*FIRING: ", "escalated": "*ESCALATED: ", "resolved": "*RESOLVED: "}
+WORDS = {"firing": "*FIRING: ", "escalated": "*ESCALATED: ", "repeated": "*STILL FIRING: ", "resolved": "*RESOLVED: "}
 
 
 class Messages:

@@ -11,6 +11,13 @@ ASYNC = {"Prefer": "respond-async"}
 JUST_BEFORE, JUST_AFTER = -10, 1
 
 
+def lasts(week, since, seconds):
+    """Passes time until that time in SQL lies so far back, and readiness is asked for all the while."""
+    while week.age(since) < seconds - 1:
+        week.pass_by(min(50, seconds - week.age(since)))
+        week.sampled()
+
+
 def rate_limited(week):
     """The provider refuses for minutes: an older build could not mend it."""
     week.title("Day 4: the provider's rate limit")
@@ -23,9 +30,7 @@ def rate_limited(week):
     week.check.assertEqual("pending", pending["state"])
     week.say("429 from the provider: not ready, ready_503 is pending")
     since = "select min(at) from ready_samples where at > (select max(at) from ready_samples where ready)"
-    while week.age(since) < 300 + JUST_BEFORE - 1:
-        week.pass_by(min(50, 300 + JUST_BEFORE - week.age(since)))
-        week.sampled()
+    lasts(week, since, 300 + JUST_BEFORE)
     week.quiet(pending={"ready_503", "queue_stuck"})  # nothing is processed either
     week.until_age(since, 300 + JUST_AFTER)
     week.sampled()
@@ -81,14 +86,16 @@ def bad_build(week):
     week.quiet("19 requests answered with 500: too few to say anything")
     week.upload(["electricity-exact"])
     week.note(refused=week.noted()["refused"] + 20)
-    alert = week.fires("error_5xx", "ROLLBACK", "done", errors=20, requests=20, value=1)
+    alert = week.fires("error_5xx", "ROLLBACK", "ordered", errors=20, requests=20, value=1)
     week.check.assertEqual(BAD, alert["build_id"])
     finished = wait_for(lambda: week.stack.sql(
         f"select exit_status, output from rollbacks where build_id = '{BAD}' and finished_at is not null"),
         120, "the end of ROLLBACK_COMMAND")
     week.check.assertEqual("0", finished[0][0], finished[0][1])
     week.check.assertEqual(GOOD, week.build())
-    week.say(f"scripts/rollback went back to {GOOD}")
+    week.check.assertEqual("done", week.current()["error_5xx"]["carried_out"])
+    week.said(alert, "repeated")
+    week.say(f"scripts/rollback went back to {GOOD}, and whoever heard of the order hears of it")
     week.check.assertFalse(week.operator("GET", "/admin/pilot")["enabled"])
     week.switch_pilot_on("rolled back")
     check_after_deploy(week)
@@ -97,24 +104,29 @@ def bad_build(week):
     week.ends("error_5xx", "clear")
 
 
+CLAIM = "execute on function claim_jobs(text, integer, integer, text, boolean)"
+
+
 def stuck_queue(week):
-    """The workers hang, and invoices pile up.  AUTO_ROLLBACK is off from here on: people decide."""
+    """Workers live, and the database gives them no job: somebody took away the right to ask for one.
+    Invoices pile up.  AUTO_ROLLBACK is off from here on: people decide."""
     week.title("Day 6: a stuck queue")
     week.go_to(6, "09:00")
     week.stack.restart("watchdog", AUTO_STOP=False, AUTO_ROLLBACK=False)
     week.evaluated()
-    with week.stack.paused("worker-1", "worker-2"):
-        answers = week.upload(["electricity-exact"] * 2, headers=ASYNC)
-        since = f"select min(created_at) from jobs where state = 'QUEUED' and tenant_id = '{PILOT}'"
-        week.quiet(pending={"queue_stuck"})
-        week.pass_by(420)
-        answers += week.upload(["electricity-exact"] * 2, headers=ASYNC)
-        week.until_age(since, 900 + JUST_BEFORE)
-        # Readiness has its own word on it after STUCK_MINUTES: not ready, for five minutes yet.
-        week.quiet(pending={"queue_stuck", "ready_503"})
-        week.until_age(since, 900 + JUST_AFTER)
-        week.fires("queue_stuck", "ROLLBACK", "advised", depth=4, consumed=0)
-        week.check.assertEqual(GOOD, week.build())
+    week.stack.sql(f"revoke {CLAIM} from public")
+    answers = week.upload(["electricity-exact"], headers=ASYNC)
+    since = f"select min(created_at) from jobs where state = 'QUEUED' and tenant_id = '{PILOT}'"
+    lasts(week, since, 300)
+    week.quiet()  # one job alone is no queue that grows
+    answers += week.upload(["electricity-exact"] * 3, headers=ASYNC)
+    lasts(week, since, 900 + JUST_BEFORE)
+    week.quiet(pending={"queue_stuck"})  # and the workers are alive: ready_503 has nothing to say
+    week.until_age(since, 900 + JUST_AFTER)
+    week.sampled()
+    week.fires("queue_stuck", "ROLLBACK", "advised", depth=4, consumed=0)
+    week.check.assertEqual(GOOD, week.build())
+    week.stack.sql(f"grant {CLAIM} to public")
     for answer in answers:
         week.check.assertEqual("SUCCEEDED", week.stack.ended_job(answer.json["job_id"], 30)["status"])
     week.ends("queue_stuck", "clear")
