@@ -77,7 +77,7 @@ static void write_inputs(const struct blind *b, const char *now, struct json_wri
 	json_write_text(&details, "not_ready_since", b->alert_since);
 	json_write_int(&details, "samples", b->samples);
 	json_write_raw(&details, "failing_checks", b->latest.failing_checks);
-	json_write_bool(&details, "provider_alone", b->decision == DECISION_INVESTIGATE);
+	json_write_bool(&details, "provider_alone", b->ours_ms == 0);
 	json_write_int(&details, "http_status", b->latest.http_status);
 	watch_write_inputs(w, rule(), &s);
 }

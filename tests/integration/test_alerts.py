@@ -130,7 +130,6 @@ class Delivery(AlertCase):
         self.assertEqual(len(answers) + 1, self.wait_for_state(delivery, "delivered")[0])
         self.assertEqual(1, len(self.receiver.accepted("slack_alerts")))
 
-    @unittest.skipUnless(TORTURE, "in make torture: the units have the parts")
     def test_limited(self):
         """429 holds up its channel for as long as it says, and no other."""
         first, second = self.alert(), self.alert("error_5xx")

@@ -56,21 +56,6 @@ static void test_provider(void)
 	CU_ASSERT(ask(711, false, "[]").decision == DECISION_ROLLBACK);
 }
 
-/* The time that counts against a build is its own. */
-static void test_build(void)
-{
-	b = (struct blind){ .samples = 0 };
-	build = "git:a";
-	(void)ask_on_end(0, 295, "[\"database\"]");
-	build = "";
-	(void)ask(300, false, "[]");
-	build = "git:b";
-	CU_ASSERT(ask_on_end(305, 605, "[\"database\"]").due);
-	CU_ASSERT(blind_judge(&b).decision == DECISION_INVESTIGATE);
-	CU_ASSERT(ask(606, false, "[\"database\"]").decision == DECISION_ROLLBACK);
-	build = "";
-}
-
 static struct json_object *snapshot(enum alert_event event)
 {
 	const struct blind_message m = { .event = event,
@@ -95,6 +80,28 @@ static const char *member(struct json_object *doc, const char *name)
 
 	CU_ASSERT(json_object_object_get_ex(doc, name, &value));
 	return json_object_get_string(value);
+}
+
+/* The time that counts against a build is its own; which does not make it the provider's. */
+static void test_build(void)
+{
+	struct json_object *doc, *inputs = NULL;
+
+	b = (struct blind){ .samples = 0 };
+	build = "git:a";
+	(void)ask_on_end(0, 295, "[\"database\"]");
+	build = "";
+	(void)ask(300, false, "[]");
+	build = "git:b";
+	CU_ASSERT(ask_on_end(305, 605, "[\"database\"]").due);
+	CU_ASSERT(blind_judge(&b).decision == DECISION_INVESTIGATE);
+	blind_fire(&b, DECISION_INVESTIGATE, LATER);
+	doc = snapshot(EVENT_FIRING);
+	CU_ASSERT(json_object_object_get_ex(doc, "inputs", &inputs));
+	CHECK_STR(member(inputs, "provider_alone"), "false");
+	json_object_put(doc);
+	CU_ASSERT(ask(606, false, "[\"database\"]").decision == DECISION_ROLLBACK);
+	build = "";
 }
 
 static void test_snapshot(void)
