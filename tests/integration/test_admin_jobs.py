@@ -478,6 +478,18 @@ class Bulk(JobsCase):
             self.assertEqual({"done": [], "refused": [], "remaining": 0}, self.bulk("cancel", order))
             self.assertEqual(521, self.get("/counts", tenant_id=self.tenant)["cancelled"])
 
+    def test_smoke_runs_are_not_paid_for_again(self):
+        """One that was given up is no invoice: whoever retries all that was cancelled does not mean it."""
+        with self.provider_blocked():
+            job = self.accept(self.stack.unique_pdf())
+            self.done("cancel", job)
+            self.stack.sql("insert into jobs (tenant_id, document_id, smoke, state, trace_id, finished_at)"
+                           f" select tenant_id, document_id, true, 'CANCELLED', 'smoke', finished_at from jobs where id = '{job}'")
+            answer = self.bulk("retry", {"tenant_id": self.tenant, "status": "CANCELLED"})
+        self.assertEqual({"done": [job], "refused": [], "remaining": 0}, answer)
+        self.assertEqual("SUCCEEDED", self.stack.ended_job(job)["status"])
+        self.assertEqual("CANCELLED", self.stack.sql(f"select state from jobs where tenant_id = '{self.tenant}' and smoke")[0][0])
+
     def test_a_bound_operator_reaches_its_own(self):
         other = fresh_tenant("other")
         _, key = self.stack.make_key(self.tenant, "operator")

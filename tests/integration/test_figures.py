@@ -206,6 +206,13 @@ class Drift(StackCase):
                 ((100, 50, 0), (100, 50, 4), False),
                 ((0, 0, 0), (20, 5, 5), True),         # nothing before
                 ((0, 0, 0), (0, 0, 0), False),
+                ((100, 15, 6), (100, 0, 0), False),    # no incident any more
+                ((100, 15, 6), (100, 15, 0), False),   # no such any more
+                ((100, 15, 0), (100, 0, 0), False),
+                ((0, 0, 0), (100, 0, 0), False),
+                ((100, 0, 0), (100, 0, 0), False),
+                ((100, 0, 0), (100, 5, 5), True),      # no incident before
+                ((100, 0, 0), (100, 4, 4), False),
                 ((1000, 1000, 100), (20, 20, 20), True),   # fewer of them, but of far fewer
                 ((100, 50, 10), (100, 50, 5), False)):     # for the better
             for kind in ("S1_RATE_DRIFT", "OCR_SUSPECT_DRIFT"):
@@ -217,7 +224,9 @@ class Drift(StackCase):
     def test_mismatch_rate(self):
         """Incidents of invoices."""
         for old, new, fires in (((100, 10, 0), (100, 20, 0), True), ((100, 10, 0), (101, 20, 0), False),
-                                ((100, 0, 0), (20, 5, 0), True), ((100, 0, 0), (19, 5, 0), False)):
+                                ((100, 0, 0), (20, 5, 0), True), ((100, 0, 0), (19, 5, 0), False),
+                                ((100, 15, 6), (100, 0, 0), False), ((100, 15, 6), (0, 0, 0), False), ((0, 0, 0), (20, 5, 0), True),
+                                ((0, 0, 0), (20, 4, 0), False), ((0, 0, 0), (20, 0, 0), False)):
             with self.subTest(old=old, new=new):
                 got = self.drift(old, new, "MISMATCH_RATE_DRIFT")
                 self.assertEqual((fires, old[1], new[1]), (got["triggered"], got["old_count"], got["new_count"]))
