@@ -10,19 +10,13 @@
 #include "admin_body.h"
 #include "admin_scope.h"
 #include "core/log.h"
-#include "core/text.h"
 #include "http/page.h"
 #include "http/query.h"
 #include "ops/alert_words.h"
 #include "ops/rules.h"
 #include "store/alert.h"
 
-enum {
-	MAX_BODY = 4096,
-	MAX_REASON = 500 /* characters */,
-	MAX_MINUTES = 1440,
-	MAX_RULES = 32 << 10
-};
+enum { MAX_BODY = 8192, MAX_MINUTES = 1440, MAX_RULES = 32 << 10 };
 
 static void write_channels(struct json_writer *w, const struct rule *r)
 {
@@ -193,7 +187,6 @@ static enum rc read_silence(struct json_object *body, struct silence *s, struct 
 {
 	struct json_object *rule, *minutes, *reason;
 	const struct rule *known;
-	size_t len;
 
 	if (!json_object_is_type(body, json_type_object) || json_object_object_length(body) != 3 ||
 	    !json_object_object_get_ex(body, "rule", &rule) ||
@@ -211,12 +204,7 @@ static enum rc read_silence(struct json_object *body, struct silence *s, struct 
 	if (!json_object_is_type(minutes, json_type_int) || s->minutes < 1 ||
 	    s->minutes > MAX_MINUTES)
 		return invalid(e, "minutes must be a whole number from 1 to 1440");
-	s->reason =
-	    json_object_is_type(reason, json_type_string) ? json_object_get_string(reason) : "";
-	len = strlen(s->reason);
-	if (strspn(s->reason, " \t\n") == len ||
-	    len != (size_t)json_object_get_string_len(reason) ||
-	    !text_fits(s->reason, len, MAX_REASON))
+	if (!admin_reason(reason, &s->reason))
 		return invalid(e, "reason must be a text of 1 to 500 characters");
 	return RC_OK;
 }

@@ -1,5 +1,9 @@
 #include "admin_body.h"
 
+#include <string.h>
+
+#include "core/text.h"
+
 enum rc admin_body(const struct http_request *rq, size_t max, const char *code, const char *refusal,
     struct json_object **ret, struct err *e)
 {
@@ -12,4 +16,25 @@ enum rc admin_body(const struct http_request *rq, size_t max, const char *code, 
 	if (rc == RC_INVALID)
 		return err_set(e, rc, code, "%s", why.msg);
 	return rc == RC_OK ? RC_OK : err_no_memory(e);
+}
+
+bool admin_text(struct json_object *value, size_t max, const char **ret)
+{
+	const char *text = json_object_get_string(value);
+
+	if (!json_object_is_type(value, json_type_string) ||
+	    !text_fits(text, (size_t)json_object_get_string_len(value), max))
+		return false;
+	*ret = text;
+	return true;
+}
+
+bool admin_reason(struct json_object *value, const char **ret)
+{
+	const char *text;
+
+	if (!admin_text(value, TEXT_MAX_REASON, &text) || text[strspn(text, " \t\n")] == '\0')
+		return false;
+	*ret = text;
+	return true;
 }

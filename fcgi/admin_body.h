@@ -1,4 +1,4 @@
-/* The JSON body of a request that changes something. */
+/* The JSON body of a request that changes something, and the texts in it. */
 #ifndef MIZAN_FCGI_ADMIN_BODY_H
 #define MIZAN_FCGI_ADMIN_BODY_H
 
@@ -13,5 +13,14 @@
  */
 enum rc admin_body(const struct http_request *rq, size_t max, const char *code, const char *refusal,
     struct json_object **ret, struct err *e) MUST_CHECK;
+
+/*
+ * A string that text_fits() in so many characters: *ret, which lives as long as value does.  false:
+ * it is something else; *ret is untouched.
+ */
+bool admin_text(struct json_object *value, size_t max, const char **ret);
+
+/* Why an operator does something: as admin_text(), TEXT_MAX_REASON and not all white. */
+bool admin_reason(struct json_object *value, const char **ret);
 
 #endif

@@ -9,11 +9,10 @@
 #include "admin_body.h"
 #include "admin_scope.h"
 #include "core/log.h"
-#include "core/text.h"
 #include "http/etag.h"
 #include "store/incident.h"
 
-enum { MAX_BODY = 16 << 10, MAX_NOTE = 2000, MAX_CAUSE = 200 /* characters */ };
+enum { MAX_BODY = 32 << 10, MAX_NOTE = 2000, MAX_CAUSE = 200 /* characters */ };
 static const char refusal[] = "the body must be a small JSON object";
 enum { MAX_REVISION_DIGITS = 9, REVISIONS_SIZE = ETAG_MAX * (MAX_REVISION_DIGITS + 1) + 3 };
 
@@ -21,12 +20,7 @@ enum { MAX_REVISION_DIGITS = 9, REVISIONS_SIZE = ETAG_MAX * (MAX_REVISION_DIGITS
 static bool read_text(struct json_object *value, size_t max, const char **ret)
 {
 	*ret = NULL;
-	if (value == NULL)
-		return true;
-	if (!json_object_is_type(value, json_type_string))
-		return false;
-	*ret = json_object_get_string(value);
-	return text_fits(*ret, (size_t)json_object_get_string_len(value), max);
+	return value == NULL || admin_text(value, max, ret);
 }
 
 static const char *one_of(struct json_object *value, const char *const names[])

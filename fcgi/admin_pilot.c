@@ -3,15 +3,13 @@
  * hour (SPEC §11).  Requires an admin key that reaches the pilot's tenant; a viewer may look but
  * not flip.
  */
-#include <string.h>
-
 #include "admin.h"
 #include "admin_body.h"
 #include "admin_scope.h"
 #include "core/log.h"
 #include "store/pilot.h"
 
-enum { MAX_BODY = 4096, WINDOW_SECONDS = 3600 };
+enum { MAX_BODY = 8192, WINDOW_SECONDS = 3600 };
 
 struct pilot_state {
 	struct pilot_switch sw;
@@ -91,10 +89,8 @@ static enum rc read_switch(
 		    e, "the body must be {\"enabled\": true or false, \"reason\": \"...\"}");
 	if (!json_object_is_type(on, json_type_boolean))
 		return invalid(e, "enabled must be true or false");
-	*reason = json_object_is_type(why, json_type_string) ? json_object_get_string(why) : "";
-	if ((*reason)[0] == '\0' || strlen(*reason) > PILOT_MAX_REASON ||
-	    strlen(*reason) != (size_t)json_object_get_string_len(why))
-		return invalid(e, "reason must be a text of 1 to 500 bytes");
+	if (!admin_reason(why, reason))
+		return invalid(e, "reason must be a text of 1 to 500 characters");
 	*enabled = json_object_get_boolean(on);
 	return RC_OK;
 }
@@ -102,6 +98,12 @@ static enum rc read_switch(
 static enum rc flip(struct route_context *cx, bool enabled, const char *reason, struct err *e)
 {
 	struct app *app = cx->app;
+	const struct pilot_flip wanted = {
+		.enabled = enabled,
+		.reason = reason,
+		.who = cx->principal.name,
+		.tenant_id = app->cfg.pilot_tenant_id,
+	};
 	const struct log_field fields[] = {
 		LOG_TEXT("trace_id", cx->rq->trace_id),
 		LOG_TEXT("principal", cx->principal.name),
@@ -114,7 +116,7 @@ static enum rc flip(struct route_context *cx, bool enabled, const char *reason, 
 
 	if (rc != RC_OK)
 		return rc;
-	rc = pilot_set(pg, enabled, reason, cx->principal.name, &state.sw, e);
+	rc = pilot_set(pg, &wanted, &state.sw, e);
 	if (rc == RC_OK) {
 		log_event(LOG_WARN_LEVEL, "pilot.switch", fields, "pilot switched %s",
 		    enabled ? "on" : "off");

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define TEXT_MAX_REASON 500 /* characters of why an operator did something */
+
 /*
  * Are these n bytes well-formed UTF-8 of at most max characters, without any control character
  * but newline and tab?

@@ -180,6 +180,7 @@ static enum rc put(struct pg *pg, const struct watch_who *who, const char *now, 
 		.config_hash = who->config_hash,
 		.auto_stop = cfg->auto_stop,
 		.auto_rollback = cfg->auto_rollback && cfg->rollback_command != NULL,
+		.pilot_tenant = cfg->pilot_tenant_id,
 		.changes_json = json,
 	};
 	struct watch_done done[WATCH_RULES];

@@ -12,8 +12,8 @@ static const char sql_set[] =
     "with old as (select enabled as old_enabled, reason as old_reason from pilot_switch for update),"
     " flipped as (update pilot_switch set enabled = $1::boolean, reason = $2, changed_by = $3,"
     "  changed_at = clock_timestamp() from old returning *),"
-    " logged as (insert into audit_log (actor, action, object, detail)"
-    "  select $3, 'pilot.set', 'pilot', jsonb_build_object('enabled', enabled, 'reason', reason,"
+    " logged as (insert into audit_log (tenant_id, actor, action, object, detail)"
+    "  select $4, $3, 'pilot.set', 'pilot', jsonb_build_object('enabled', enabled, 'reason', reason,"
     "   'old_enabled', old_enabled, 'old_reason', old_reason) from flipped)"
     " select" COLUMNS " from flipped";
 
@@ -43,14 +43,15 @@ enum rc pilot_get(struct pg *pg, struct pilot_switch *ret, struct err *e)
 	return run(pg, &q, ret, e);
 }
 
-enum rc pilot_set(struct pg *pg, bool enabled, const char *reason, const char *who,
-    struct pilot_switch *ret, struct err *e)
+enum rc pilot_set(
+    struct pg *pg, const struct pilot_flip *flip, struct pilot_switch *ret, struct err *e)
 {
 	struct pg_query q = {
 		.sql = sql_set,
 		.expect = PG_EXPECT_ONE,
-		.n = 3,
-		.params = { PG_TEXT(enabled ? "true" : "false"), PG_TEXT(reason), PG_TEXT(who) },
+		.n = 4,
+		.params = { PG_TEXT(flip->enabled ? "true" : "false"), PG_TEXT(flip->reason),
+		    PG_TEXT(flip->who), PG_TEXT(flip->tenant_id) },
 	};
 
 	return run(pg, &q, ret, e);

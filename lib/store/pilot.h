@@ -5,22 +5,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/text.h"
 #include "pg/pg.h"
-
-#define PILOT_MAX_REASON 500 /* bytes */
 
 struct pilot_switch {
 	bool enabled;
-	char reason[PILOT_MAX_REASON + 1];
+	char reason[4 * TEXT_MAX_REASON + 1];
 	char changed_by[64];
 	char changed_at[32]; /* RFC 3339 UTC */
 };
 
 enum rc pilot_get(struct pg *pg, struct pilot_switch *ret, struct err *e) MUST_CHECK;
 
+struct pilot_flip {
+	bool enabled;
+	const char *reason, *who;
+	const char *tenant_id; /* the pilot's: whose audit log tells of it */
+};
+
 /* Flip it; the audit log gets its row in the same transaction.  *ret is the switch after. */
-enum rc pilot_set(struct pg *pg, bool enabled, const char *reason, const char *who,
-    struct pilot_switch *ret, struct err *e) MUST_CHECK;
+enum rc pilot_set(struct pg *pg, const struct pilot_flip *flip, struct pilot_switch *ret,
+    struct err *e) MUST_CHECK;
 
 /* What the pilot used and skipped within the hour, counted as its guards count (SPEC §11). */
 struct pilot_hour {

@@ -18,7 +18,7 @@ static const char sql_evaluated[] =
     "update watch_leader set evaluated_at = $2::timestamptz where holder = $1 returning 1";
 static const char sql_put[] =
     "select rule, alert_id, carried_out, stopped, ordered, nowhere"
-    " from watch_record($1, $2::timestamptz, $3, $4, $5::boolean, $6::boolean, $7::json)";
+    " from watch_record($1, $2::timestamptz, $3, $4, $5::boolean, $6::boolean, $7, $8::json)";
 
 static const char *boolean(bool b)
 {
@@ -154,10 +154,11 @@ enum rc watch_put(struct pg *pg, const struct watch_record *r, struct watch_done
 	struct pg_query q[] = {
 		{ .sql = sql_evaluated, .n = 2, .params = { PG_TEXT(r->holder), PG_TEXT(r->now) } },
 		{ .sql = sql_put,
-		    .n = 7,
+		    .n = 8,
 		    .params = { PG_TEXT(r->holder), PG_TEXT(r->now), PG_TEXT(r->build_id),
 			PG_TEXT(r->config_hash), PG_TEXT(boolean(r->auto_stop)),
-			PG_TEXT(boolean(r->auto_rollback)), PG_TEXT(r->changes_json) } },
+			PG_TEXT(boolean(r->auto_rollback)), PG_TEXT(r->pilot_tenant),
+			PG_TEXT(r->changes_json) } },
 	};
 	struct pg_result *res[2] = { NULL, NULL };
 	enum rc rc = pg_run(pg, q, 2, res, e);

@@ -63,7 +63,7 @@ enum rc watch_look(struct pg *pg, const struct watch_question *q,
     struct watch_sight ret[WATCH_RULES], size_t *ret_n, int64_t *ret_now, struct err *e) MUST_CHECK;
 
 struct watch_record {
-	const char *holder, *now, *build_id, *config_hash;
+	const char *holder, *now, *build_id, *config_hash, *pilot_tenant;
 	bool auto_stop, auto_rollback;
 	const char *changes_json; /* see watch_record() in sql/0021 */
 };

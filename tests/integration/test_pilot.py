@@ -276,6 +276,22 @@ class Switch(PilotCase):
         logged = self.stack.log("admin", "pilot.switch")[-1]
         self.assertEqual((name, reason), (logged["principal"], logged["reason"]))
 
+    def test_the_pilots_operators_find_it(self):
+        """In their audit log, which has nothing of others."""
+        reason = f"reason of {self.tenant}"
+        self.flip(False, reason)
+        for tenant, reasons in ((PILOT, [reason]), (self.tenant, [])):
+            _, key = self.stack.make_key(tenant, "operator")
+            entries = self.stack.admin("GET", "/admin/audit-log", query={"action": "pilot.set", "limit": 1}, key=key).json["entries"]
+            self.assertEqual(reasons, [e["detail"]["reason"] for e in entries])
+
+    def test_reason_is_counted_in_characters(self):
+        for letter in ("x", "ş", "\U0001F9FE"):
+            with self.subTest(letter):
+                self.assertEqual(letter * 500, self.flip(False, letter * 500)["reason"])
+                answer = self.stack.admin("PUT", "/admin/pilot", {"enabled": True, "reason": letter * 501})
+                self.assert_problem(answer, 400, "invalid_pilot_switch")
+
     def audit_rows(self):
         """(who, whether just now, what) of every flip, in order."""
         rows = self.stack.sql("select actor, clock_timestamp() - at < interval '1 minute', detail from audit_log"
@@ -312,10 +328,11 @@ class Switch(PilotCase):
         for body in (None, [], {}, "x", {"enabled": False}, {"reason": "x"}, {"enabled": "false", "reason": "x"},
                      {"enabled": 0, "reason": "x"}, {"enabled": False, "reason": ""}, {"enabled": False, "reason": None},
                      {"enabled": False, "reason": "x" * 501}, {"enabled": False, "reason": "x", "more": 1},
-                     {"enabled": False, "reason": "a\x00b"}):
+                     {"enabled": False, "reason": "a\x00b"}, {"enabled": False, "reason": "a\x07b"},
+                     {"enabled": False, "reason": " \n\t"}):
             with self.subTest(body=body):
                 self.assert_problem(self.stack.admin("PUT", "/admin/pilot", body), 400, "invalid_pilot_switch")
-        for raw in (b"{", b'{"enabled":false,"reason":"\xff"}', b"x" * 5000, b'{"enabled":false,"reason":"x"} x'):
+        for raw in (b"{", b'{"enabled":false,"reason":"\xff"}', b"x" * 9000, b'{"enabled":false,"reason":"x"} x'):
             with self.subTest(raw=raw[:40]):
                 answer = self.stack.request("PUT", "/admin/pilot", raw, {"X-Admin-Key": self.stack.admin_key})
                 self.assert_problem(answer, 400, "invalid_pilot_switch")

@@ -43,9 +43,9 @@ static void test_stop(void)
 	CU_ASSERT(out.changes[0].done.stopped);
 	CHECK_SQL(the_alerts, "s1_spike firing STOP done");
 	CHECK_SQL(the_pilot, "f|s1_spike: S1 9 of 22 incidents (0.4091 > 0.3) in 60 min|watchdog");
-	CHECK_SQL("select concat_ws(' ', actor, action, detail->>'enabled', detail->>'old_enabled')"
-		  " from audit_log order by id desc limit 1",
-	    "watchdog pilot.set false true");
+	CHECK_SQL("select concat_ws(' ', tenant_id, actor, action, detail->>'enabled',"
+		  " detail->>'old_enabled') from audit_log order by id desc limit 1",
+	    "pilot watchdog pilot.set false true");
 	/* Anyone can do the sum again. */
 	CHECK_SQL(
 	    "select string_agg(concat_ws(' ', decision, carried_out, build_id, inputs->'value',"

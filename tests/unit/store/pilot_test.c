@@ -10,6 +10,16 @@
 	" detail->>'old_enabled', detail->>'old_reason') from audit_log where actor = $1"                \
 	" order by id desc limit 1"
 
+static enum rc flip_as(const char *role, bool enabled, const char *reason, const char *who,
+    struct pilot_switch *ret, struct err *e)
+{
+	const struct pilot_flip wanted = {
+		.enabled = enabled, .reason = reason, .who = who, .tenant_id = "pilot"
+	};
+
+	return pilot_set(db_as(role), &wanted, ret, e);
+}
+
 static void test_flip(void)
 {
 	struct pilot_switch now = { .enabled = false }, set, before;
@@ -18,21 +28,23 @@ static void test_flip(void)
 	jobs_reset();
 	db_tenant(who);
 	CU_ASSERT_FATAL(pilot_get(db_as(DB_APP), &before, NULL) == RC_OK && before.enabled);
-	CU_ASSERT(pilot_set(db_as(DB_ADMIN), false, "too many S1 'ö'", who, &set, NULL) == RC_OK);
+	CU_ASSERT(flip_as(DB_ADMIN, false, "too many S1 'ö'", who, &set, NULL) == RC_OK);
 	CU_ASSERT(!set.enabled);
 	CHECK_STR(set.reason, "too many S1 'ö'");
 	CHECK_STR(set.changed_by, who);
 	CU_ASSERT(strlen(set.changed_at) == 20 && set.changed_at[19] == 'Z');
 	CHECK_STR(db_value(SQL_LOG, who, NULL).text,
-	    db_value("select $1 || '|pilot.set|pilot|false|too many S1 ''ö''|true|'", who, NULL)
+	    db_value(
+		"select $1 || '|pilot.set|pilot|pilot|false|too many S1 ''ö''|true|'", who, NULL)
 		.text);
 	CU_ASSERT(pilot_get(db_as(DB_APP), &now, NULL) == RC_OK && !now.enabled);
 	CHECK_STR(now.reason, set.reason);
 	CHECK_STR(now.changed_by, set.changed_by);
 	CHECK_STR(now.changed_at, set.changed_at);
-	CU_ASSERT(pilot_set(db_as(DB_ADMIN), true, "", who, &set, NULL) == RC_OK && set.enabled);
+	CU_ASSERT(flip_as(DB_ADMIN, true, "", who, &set, NULL) == RC_OK && set.enabled);
 	CHECK_STR(db_value(SQL_LOG, who, NULL).text,
-	    db_value("select $1 || '|pilot.set|pilot|true||false|too many S1 ''ö'''", who, NULL)
+	    db_value(
+		"select $1 || '|pilot.set|pilot|pilot|true||false|too many S1 ''ö'''", who, NULL)
 		.text);
 	CHECK_STR(db_value("select count(*) from audit_log where actor = $1", who, NULL).text, "2");
 	jobs_reset();
@@ -44,9 +56,9 @@ static void test_rights(void)
 	struct pilot_switch now;
 	struct err e = { .code = "" };
 
-	CU_ASSERT(pilot_set(db_as(DB_APP), false, "", "x", &now, &e) == RC_INTERNAL);
+	CU_ASSERT(flip_as(DB_APP, false, "", "x", &now, &e) == RC_INTERNAL);
 	CHECK_STR(e.msg, "sqlstate 42501");
-	CU_ASSERT(pilot_set(db_as(DB_WORKER), false, "", "x", &now, &e) == RC_INTERNAL);
+	CU_ASSERT(flip_as(DB_WORKER, false, "", "x", &now, &e) == RC_INTERNAL);
 	CU_ASSERT(pilot_get(db_as(DB_APP), &now, NULL) == RC_OK && now.enabled);
 	CU_ASSERT(pilot_get(db_as(DB_ADMIN), &now, NULL) == RC_OK && now.enabled);
 	CHECK_STR(db_value("delete from audit_log", NULL, NULL).text, "sqlstate P0001");
@@ -62,8 +74,11 @@ static void *flip(void *arg)
 
 	for (int i = 0; i < EACH; i++) {
 		struct pilot_switch now;
+		const struct pilot_flip wanted = {
+			.enabled = i % 2 == 0, .reason = "at once", .who = arg, .tenant_id = "pilot"
+		};
 
-		if (pilot_set(pg, i % 2 == 0, "at once", arg, &now, NULL) != RC_OK)
+		if (pilot_set(pg, &wanted, &now, NULL) != RC_OK)
 			break;
 	}
 	pg_free(pg);
