@@ -1,8 +1,10 @@
 /*
- * GET /metrics: figures for Prometheus.  Free on this machine, else it requires an admin key or
- * session.  However many ask, the database is asked at most once a second.
+ * GET /metrics: figures of all tenants for Prometheus.  Free on this machine, else it requires an
+ * admin key or session of every tenant.  However many ask, the database is asked at most once a
+ * second.
  */
 #include "admin.h"
+#include "admin_scope.h"
 #include "core/build_id.h"
 #include "core/clock.h"
 #include "ops/exposition.h"
@@ -46,8 +48,10 @@ enum rc admin_metrics_get(struct route_context *cx, struct err *e)
 {
 	struct admin *admin = cx->app;
 	struct metrics_text *m = &admin->metrics;
-	enum rc rc = RC_OK;
+	enum rc rc = admin_all_tenants(cx, e);
 
+	if (rc != RC_OK)
+		return rc;
 	(void)pthread_mutex_lock(&m->lock);
 	if (m->asked_at == 0 || clock_ms() - m->asked_at >= FRESH_MS || buf_broken(&m->text)) {
 		buf_clear(&m->text);

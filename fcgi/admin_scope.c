@@ -47,6 +47,14 @@ enum rc admin_pilot_scope(const struct route_context *cx, struct err *e)
 	    e, RC_INVALID, "wrong_tenant", "the key is of another tenant than the pilot");
 }
 
+enum rc admin_all_tenants(const struct route_context *cx, struct err *e)
+{
+	if (cx->principal.tenant_id[0] == '\0')
+		return RC_OK;
+	return err_set(
+	    e, RC_INVALID, "wrong_tenant", "the key is of one tenant, the figures of all");
+}
+
 enum rc admin_id(struct route_context *cx, const char *code, struct err *e)
 {
 	if (uuid_valid(cx->id))

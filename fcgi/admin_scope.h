@@ -26,6 +26,9 @@ enum rc admin_tenant(
  */
 enum rc admin_pilot_scope(const struct route_context *cx, struct err *e) MUST_CHECK;
 
+/* For what adds up all tenants.  RC_INVALID "wrong_tenant": the principal is bound to one. */
+enum rc admin_all_tenants(const struct route_context *cx, struct err *e) MUST_CHECK;
+
 /* {id} must be a UUID; RC_NOT_FOUND with this code: what is called otherwise does not exist. */
 enum rc admin_id(struct route_context *cx, const char *code, struct err *e) MUST_CHECK;
 

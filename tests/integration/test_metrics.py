@@ -6,7 +6,7 @@ import time
 import unittest
 
 from failures import accept
-from harness import Stack, StackCase, wait_for
+from harness import PILOT, Stack, StackCase, wait_for
 
 # Of its own: nobody else counts there.
 STACK = Stack("metrics")
@@ -117,6 +117,9 @@ class Document(MetricsCase):
         self.assertEqual("401", status())
         self.assertEqual("401", status("-H", f"X-Admin-Key: {self.stack.api_key}"))
         self.assertEqual("200", status("-H", f"X-Admin-Key: {self.stack.admin_key}"))
+        for role, tenant, code in (("viewer", None, "200"), ("admin", PILOT, "403")):
+            _, key = self.stack.make_key(tenant, role)
+            self.assertEqual(code, status("-H", f"X-Admin-Key: {key}"))
 
     def test_cheap(self):
         """However many ask, the database is asked about once a second."""
