@@ -8,7 +8,7 @@ times, jobs in the queue, resolved incidents, requests at the front door.
     ...
     ledger.erase()
 """
-TABLES = ("run_summaries", "front_door_minutes", "incident_feedback", "invoices", "incidents", "jobs", "documents")
+TABLES = ("run_summaries", "front_door_minutes", "front_door_daily", "incident_feedback", "invoices", "incidents", "jobs", "documents")
 
 
 def literal(value):
@@ -77,10 +77,13 @@ class Ledger:
             f" {literal(at) if status == 'RESOLVED' else 'null'}::timestamptz from job returning id){given} select from incident")
         return self
 
-    def requests(self, n, minute, status_class, route="/full-process", tenant=None):
-        """Counted at the front door."""
+    def requests(self, n, minute, status_class, route="/full-process", tenant=None, ms=0):
+        """Counted at the front door: n at once, each of which took so long."""
+        who = literal(self.tenant if tenant is None else tenant)
+        took = f"front_door_buckets(array_fill({ms}::bigint, array[{n}]))"
         self.statements.append(
-            "insert into front_door_minutes values ("
-            f"{literal(self.tenant if tenant is None else tenant)}, {literal(minute)}, {literal(route)}, {status_class}, {n}, 0,"
-            " array_fill(0, array[13]))")
+            f"insert into front_door_minutes values ({who}, {literal(minute)}, {literal(route)}, {status_class}, {n}, {n * ms} * 0.001, {took});"
+            f" insert into front_door_daily as d values ({who}, utc_date({literal(minute)}), {literal(route)}, {status_class}, {n}, {took})"
+            " on conflict (tenant_id, day, route, status_class) do update"
+            " set requests = d.requests + excluded.requests, buckets = add_counts(d.buckets, excluded.buckets)")
         return self

@@ -41,8 +41,15 @@ class KeptCase(MetricsCase):
             "select count(*) filter (where not stale), count(*) filter (where stale) from daily_figures"
             f" where tenant_id = '{self.tenant}'")[0]))
 
+    def weeks(self):
+        """(weeks kept, weeks marked)"""
+        return tuple(map(int, self.stack.sql(
+            "select count(*) filter (where not stale), count(*) filter (where stale) from weekly_sellers"
+            f" where tenant_id = '{self.tenant}'")[0]))
+
     def assert_as_before(self, what):
-        answers = ", ".join(f"system_health('{self.tenant}', '{day}', {days}, 10)::jsonb - 'generated_at'" for day, days in PERIODS)
+        answers = ", ".join(f"system_health('{self.tenant}', '{day}', {days}, 10)::jsonb - '{{generated_at,front_door_routes}}'::text[]"
+                            for day, days in PERIODS)
         before, now = (self.stack.sql(f"set search_path = {path}; select {answers}")[0] for path in ("before, public", "public"))
         for period, *both in zip(PERIODS, before, now):
             with self.subTest(what=what, period=period):
@@ -79,6 +86,7 @@ class SameFigures(KeptCase):
         self.assert_as_before("nothing is kept")
         self.keep()
         self.assertEqual((days, 0), self.stale())
+        self.assertEqual((7, 0), self.weeks())
         self.assert_as_before("all is kept")
         mine = f"tenant_id = '{self.tenant}' and not smoke and created_at"
         for what, statement, marked in (
@@ -90,18 +98,19 @@ class SameFigures(KeptCase):
                                     " between '2026-02-12' and '2026-02-13'", 2)):
             self.stack.sql(statement)
             self.assertGreater(self.stale()[1], 0)
+            self.assertGreater(self.weeks()[1], 0)
             if marked:
                 self.assertEqual(marked, self.stale()[1], what)
             self.assert_as_before(what)
             self.keep()
-            self.assertEqual(0, self.stale()[1])
+            self.assertEqual((0, 0), (self.stale()[1], self.weeks()[1]))
             self.assert_as_before(f"{what}, kept")
         self.ledger.invoices(7, "2026-02-14T01:00:00Z", "mismatch", severity="S1", incident="opened", ms=70000).write()
         self.assertEqual(1, self.stale()[1])
         self.assert_as_before("late rows")
         self.stack.sql(f"delete from invoices where tenant_id = '{self.tenant}'")
         self.keep()
-        self.assertEqual((0, 0), self.stale())
+        self.assertEqual(((0, 0), (0, 0)), (self.stale(), self.weeks()))
         self.assert_as_before("nothing is left")
 
     def test_kept_days_are_what_is_read(self):
@@ -113,6 +122,34 @@ class SameFigures(KeptCase):
         answer = self.health("2026-02-14", 1)
         self.assertEqual((77, 80), tuple(answer["current_period"][k] for k in ("total_invoices", "p95_pipeline_total_ms")))
         self.assertEqual((78, 79), (answer["histogram"][4]["count"], answer["top_offenders_by_count"][0]["total_count"]))
+
+    def test_whole_weeks_are_read_as_such(self):
+        """Of a period that has all of it; else its days. 9 February 2026 is a Monday."""
+        for day in range(8, 17):
+            self.ledger.invoices(day, f"2026-02-{day:02}T01:00:00Z", "mismatch", severity="S1", ratio=0.3, seller_name="S")
+        self.ledger.write()
+        self.keep()
+        self.assertEqual((3, 0), self.weeks())
+        self.stack.sql(f"update weekly_sellers set seller_totals = '{{1000}}' where tenant_id = '{self.tenant}'")
+        for last, days, want in (("2026-02-15", 7, 1000), ("2026-02-15", 8, 1008), ("2026-02-16", 8, 1016), ("2026-02-14", 7, 77),
+                                 ("2026-02-15", 6, 75), ("2026-02-10", 3, 27)):
+            with self.subTest(last=last, days=days):
+                self.assertEqual(want, self.health(last, days)["top_offenders_by_count"][0]["total_count"])
+
+    def test_nobody_makes_a_week_from_rows_that_are_about_to_go(self):
+        self.ledger.invoices(4, "2026-02-11T01:00:00Z", "mismatch", severity="S1", ratio=0.3, seller_name="S").write()
+        self.keep()
+        mine = f"where tenant_id = '{self.tenant}'"
+        for n, before in ((3, "select"), (2, f"update weekly_sellers set stale = true {mine}")):
+            self.stack.sql(before)
+            with self.subTest(left=n):
+                with transaction(self.stack) as other:
+                    other(f"delete from invoices where (tenant_id, job_id) in (select tenant_id, job_id from invoices {mine} limit 1)")
+                    self.keep()
+                self.assertEqual((0, 1), self.weeks())
+                self.keep()
+                self.assertEqual((1, 0), self.weeks())
+                self.assertEqual(n, self.health("2026-02-15", 7)["top_offenders_by_count"][0]["total_count"])
 
     def test_p95_of_few_and_of_one_slow_day(self):
         """At each size around a step of the rank; the slow day has more than its share."""

@@ -81,7 +81,8 @@ class Figures(MetricsCase):
         answer = self.health(days=7)
         self.assertEqual(["tenant_id", "generated_at", "current_period", "previous_period", "drift_alerts",
                           "top_offenders_by_rate", "top_offenders_by_count", "histogram",
-                          "action_class_distribution", "metrics", "trend", "front_door", "queue"], list(answer))
+                          "action_class_distribution", "metrics", "trend", "front_door", "queue", "front_door_routes"], list(answer))
+        self.assertEqual([], answer["front_door_routes"])
         for period, (start, end) in (("current_period", ("2026-01-11", "2026-01-17")),
                                      ("previous_period", ("2026-01-04", "2026-01-10"))):
             self.assertEqual([start, end] + [0] * 14, list(answer[period].values()))
@@ -374,13 +375,44 @@ class FrontDoor(MetricsCase):
         self.assertEqual({"requests": 100, "4xx": 5, "5xx": 5, "error_rate_5xx": 0.05}, answer["front_door"])
         self.assertEqual("warn", next(m["state"] for m in answer["metrics"] if m["name"] == "error_5xx_rate"))
 
+    def test_by_route(self):
+        """Of the period's days, the busiest first; percentiles are the bound of the bucket that they lie in."""
+        self.ledger.requests(50, f"{DAY}T00:00:00Z", 2, ms=40).requests(44, f"{DAY}T23:59:00Z", 2, ms=60)
+        self.ledger.requests(1, f"{DAY}T05:00:00Z", 4, ms=1000).requests(5, f"{DAY}T05:00:00Z", 0, ms=1001)
+        self.ledger.requests(2, f"{DAY}T00:00:00Z", 3, route="/admin/assets", ms=5)
+        self.ledger.requests(2, f"{DAY}T00:00:00Z", 5, route="/admin/alerts", ms=30001)
+        self.ledger.requests(9, "2026-01-18T00:00:00Z", 5).requests(7, "2026-01-16T23:59:00Z", 2, ms=1)
+        nothing = {"2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0, "left": 0}
+        uploads = {"route": "/full-process", "requests": 100} | nothing | {
+            "2xx": 94, "4xx": 1, "left": 5, "p50_ms": 50, "p95_ms": 1000}
+        self.assertEqual([
+            uploads,
+            {"route": "/admin/alerts", "requests": 2} | nothing | {"5xx": 2, "p50_ms": None, "p95_ms": None},
+            {"route": "/admin/assets", "requests": 2} | nothing | {"3xx": 2, "p50_ms": 5, "p95_ms": 5}],
+            self.health()["front_door_routes"])
+        two_days = self.health(days=2)["front_door_routes"][0]
+        self.assertEqual(uploads | {"requests": 107, "2xx": 101}, two_days)
+
+    def test_answered_within(self):
+        """The least bound within which so many of 100 were answered: at each side of it."""
+        for buckets, share, want in (({0: 1}, 0.5, 5), ({0: 50, 1: 50}, 0.5, 5), ({0: 49, 1: 51}, 0.5, 10),
+                                     ({3: 95, 7: 5}, 0.95, 50), ({3: 94, 7: 6}, 0.95, 1000), ({11: 19, 12: 1}, 0.95, 30000),
+                                     ({11: 18, 12: 2}, 0.95, None), ({12: 1}, 0.5, None), ({}, 0.5, None)):
+            with self.subTest(buckets=buckets, share=share):
+                counts = ",".join(str(buckets.get(i, 0)) for i in range(13))
+                [[got]] = self.stack.sql(f"select coalesce(answered_within('{{{counts}}}', {share})::text, 'null')")
+                self.assertEqual(json.dumps(want), got)
+
     def test_requests_of_no_tenant_are_the_defaults(self):
         day = "2001-02-03"
-        self.addCleanup(self.stack.sql, f"delete from front_door_minutes where minute = '{day}'")
+        for table, column in (("front_door_minutes", "minute"), ("front_door_daily", "day")):
+            self.addCleanup(self.stack.sql, f"delete from {table} where {column} = '{day}'")
         self.ledger.requests(3, f"{day}T00:00:00Z", 4, tenant="").requests(2, f"{day}T00:00:00Z", 4, tenant="default").write()
         for tenant, want in (("default", [["5", "5", "0"]]), (self.tenant, [])):
             self.assertEqual(want, self.stack.sql(
                 f"select requests, errors_4xx, errors_5xx from front_door_days('{tenant}', '{day}', '{day}')"))
+            self.assertEqual([int(row[0]) for row in want], [r["requests"] for r in json.loads(
+                self.stack.sql(f"select front_door_routes('{tenant}', '{day}', '{day}')")[0][0])])
 
 
 class Feedback(MetricsCase):

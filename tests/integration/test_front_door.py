@@ -56,7 +56,7 @@ class FrontDoorCase(StackCase):
         return int(inode), int(position)
 
     def forget(self):
-        self.stack.sql("delete from front_door_minutes")
+        self.stack.sql("delete from front_door_minutes; delete from front_door_daily")
 
     def counted(self, tenant=None, **where):
         """{(route, status class): requests}"""
@@ -71,11 +71,21 @@ class FrontDoorCase(StackCase):
         """Exactly that, and it stays that."""
         self.wait_ready()
         self.assertEqual(counts, self.counted(**options))
+        self.assert_days_agree()
+
+    def assert_days_agree(self):
+        """The days are the sums of their minutes."""
+        minutes, days = (self.stack.sql(
+            f"select tenant_id, {day}, route, status_class, place, sum(n) from {table},"
+            " unnest(requests || buckets) with ordinality b (n, place) group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5")
+            for table, day in (("front_door_minutes", "utc_date(minute)"), ("front_door_daily", "day")))
+        self.assertEqual(minutes, days)
 
     def wait_total(self, n, timeout=30):
         wait_for(lambda: self.total() >= n, timeout, f"{n} counted")
         self.wait_ready()
         self.assertEqual(n, self.total())
+        self.assert_days_agree()
 
 
 class Requests(FrontDoorCase):

@@ -14,8 +14,8 @@ from ledger import Ledger
 DATABASE = None
 OTHER = "acme"
 PURGED = ("idempotency_keys", "provider_calls", "invoices", "incident_feedback", "incidents", "jobs", "documents",
-          "latency_baselines", "daily_figures")
-REPORT = ("front_door_minutes", "run_summaries")
+          "latency_baselines", "daily_figures", "weekly_sellers")
+REPORT = ("front_door_minutes", "front_door_daily", "run_summaries")
 KEPT = ("audit_log", "api_keys")
 
 

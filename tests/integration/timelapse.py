@@ -26,6 +26,7 @@ MOVES = {
     "days_done": ["summaries", "figures"],
     "decisions": ["at"],
     "documents": ["created_at", "content_at"],
+    "front_door_daily": ["day"],
     "front_door_minutes": ["minute"],
     "idempotency_keys": ["created_at"],
     "incident_feedback": ["created_at", "changed_at"],
@@ -53,13 +54,14 @@ STAYS = {
     "schema_migrations": ["applied_at"],
     "sessions": ["created_at", "expires_at", "ended_at"],
     "watch_leader": ["since", "seen_at", "evaluated_at"],
+    "weekly_sellers": ["week"],  # likewise
     "worker_heartbeats": ["started_at", "seen_at", "stopped_at"],
 }
 WHOLE = {"minute": 60, "day": 86400}  # columns that move by whole ones of so many seconds
 # Of a job that runs, when it was due is part of its claim.
 MOVES_WHEN = {("jobs", "run_at"): "state <> 'RUNNING'"}
 # A row must not be taken for the one that it passes by on its way: all go far away, and come back.
-UNIQUE = {"front_door_minutes", "login_failures", "ready_samples", "run_summaries"}
+UNIQUE = {"front_door_daily", "front_door_minutes", "login_failures", "ready_samples", "run_summaries"}
 FAR = 700000 * 86400
 
 

@@ -6,6 +6,7 @@ import { errorText } from '../errors.js';
 import { timeElement } from '../format.js';
 import { feedbackCard } from '../health/feedback.js';
 import { actionsCard, driftCard, histogramCard, loadCard, metricsCard, offendersCard, periodsCard, readyCard, verdictCard } from '../health/figures.js';
+import { routesCard } from '../health/routes.js';
 import strings from '../health/strings.js';
 import { trends } from '../health/trends.js';
 import { verdict } from '../health/verdict.js';
@@ -30,11 +31,13 @@ async function render(root, { path, query, session, signal, navigate }) {
   const top = h('div');
   const charts = trends(signal);
   const below = h('div');
+  const routes = h('div');
   const status = h('p', { class: 'mz-soft' });
   let drawn = null;
 
   function draw(fresh) {
     replace(status, t('health.as_of'), ' ', timeElement(fresh.health.generated_at, { seconds: true }), '. ', t('health.refreshes'));
+    replace(routes, routesCard(fresh.health.front_door_routes)); // which count this page's own requests
     const what = fingerprint(fresh);
     if (what === drawn) return; // nothing moves under the reader's eyes
     drawn = what;
@@ -55,7 +58,7 @@ async function render(root, { path, query, session, signal, navigate }) {
         if (!signal.aborted) replace(status, t('health.stale', { why: errorText(error) }));
       }
     }, { everyMs: REFRESH_MS, signal });
-    return [top, charts.node, below, status];
+    return [top, charts.node, below, routes, status];
   });
 }
 
@@ -84,8 +87,8 @@ async function openIncidents(tenant, signal) {
 /* All but the times, which alone change at every look. */
 function fingerprint({ health, feedback, ready, openS1, watch }) {
   const latency = { ...ready.checks?.database, latency_ms: 0 };
-  return JSON.stringify([{ ...health, generated_at: '' }, { ...ready, timestamp: '', checks: { ...ready.checks, database: latency } },
-    feedback.error?.code ?? feedback, openS1, watch]);
+  return JSON.stringify([{ ...health, generated_at: '', front_door_routes: [] },
+    { ...ready, timestamp: '', checks: { ...ready.checks, database: latency } }, feedback.error?.code ?? feedback, openS1, watch]);
 }
 
 function filters(asked, query, session, onChange) {
