@@ -188,7 +188,7 @@ static enum rc read_silence(struct json_object *body, struct silence *s, struct 
 	struct json_object *rule, *minutes, *reason;
 	const struct rule *known;
 
-	if (!json_object_is_type(body, json_type_object) || json_object_object_length(body) != 3 ||
+	if (json_object_object_length(body) != 3 ||
 	    !json_object_object_get_ex(body, "rule", &rule) ||
 	    !json_object_object_get_ex(body, "minutes", &minutes) ||
 	    !json_object_object_get_ex(body, "reason", &reason))

@@ -6,9 +6,9 @@
 #include "http/request.h"
 
 /*
- * Read the body, at most `max` bytes, which the caller puts back (json_object_put()).  Whether it
- * is an object, and of what members, is the caller's to see.
- * RC_INVALID with `code`: there is none or it is longer, which `refusal` says, or it is no JSON.
+ * Read the body, one JSON object of at most `max` bytes, which the caller puts back
+ * (json_object_put()).  What members it has is the caller's to see.
+ * RC_INVALID with `code`: there is none or it is longer, which `refusal` says, or it is no object.
  * RC_UNAVAILABLE: no memory.  Unless RC_OK, *ret is untouched.
  */
 enum rc admin_body(const struct http_request *rq, size_t max, const char *code, const char *refusal,

@@ -82,7 +82,7 @@ static enum rc read_switch(
 {
 	struct json_object *on, *why;
 
-	if (!json_object_is_type(body, json_type_object) || json_object_object_length(body) != 2 ||
+	if (json_object_object_length(body) != 2 ||
 	    !json_object_object_get_ex(body, "enabled", &on) ||
 	    !json_object_object_get_ex(body, "reason", &why))
 		return invalid(

@@ -112,6 +112,17 @@ class Health(BrowserCase):
         self.assertIn("too few", self.browser.text("#verdict"))
         self.assertEqual(self.tenant, self.browser.script("return document.getElementById('filter-tenant_id').value"))
 
+    def test_routes(self):
+        """As the answer has them; what took over the last bound says so."""
+        ledger = Ledger(self.stack, self.tenant)
+        self.addCleanup(ledger.erase)
+        ledger.requests(1234, "2026-01-17T00:00:00Z", 2, ms=40).requests(2, "2026-01-17T00:00:00Z", 5, route="/jobs/{id}", ms=40000).write()
+        self.sign_in(f"/admin/system-health?tenant_id={self.tenant}&reference_date=2026-01-17")
+        rows = self.browser.script(
+            "return [...document.querySelectorAll('tr[id^=\"route-\"]')].map((row) => [...row.cells].map((cell) => cell.innerText))")
+        self.assertEqual([["/full-process", "1,234", "1,234", "0", "0", "0", "0", "≤ 50 ms", "≤ 50 ms"],
+                          ["/jobs/{id}", "2", "0", "0", "0", "2", "0", "> 30 sec", "> 30 sec"]], rows)
+
     def test_the_choice_is_in_the_address(self):
         self.sign_in("/admin/system-health")
         self.browser.script("const s = document.getElementById('filter-period_days'); s.value = '30';"

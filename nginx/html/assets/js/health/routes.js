@@ -13,7 +13,7 @@ const count = (title, name) => ({ title, cell: (row) => number(row[name]), numer
 export function routesCard(routes) {
   if (routes.length === 0) return card(t('health.routes_title'), empty(t('health.no_requests')));
   return card(t('health.routes_title'), table({
-    caption: t('health.routes_title'), rows: routes, columns: [
+    caption: t('health.routes_title'), rows: routes, rowAttributes: (row) => ({ id: `route-${row.route}` }), columns: [
       { title: t('health.route'), cell: (row) => h('code', null, row.route), header: true },
       count(t('health.requests'), 'requests'),
       ...STATUSES.map((name) => count(name, name)),
