@@ -97,6 +97,27 @@ select tenant, minute, '/full-process', class, 3, 1.5, '{0,0,0,0,1,1,1,0,0,0,0,0
   from generate_series(date_trunc('minute', clock_timestamp()) - interval '30 days', clock_timestamp(), '1 minute') minute,
        unnest('{default,acme,globex}'::text[]) tenant, unnest('{2,4}'::integer[]) class;
 
+-- ... and the sums of the half year before today, with all that operators and probes asked for.
+insert into front_door_daily
+select tenant, day, route, class, 4320, '{0,0,0,0,1440,1440,1440,0,0,0,0,0,0}'
+  from generate_series(utc_today() - 180, utc_today() - 1, '1 day') day,
+       unnest('{"",default,acme,globex,pilot,initech}'::text[]) tenant, unnest('{2,4}'::integer[]) class,
+       unnest(array['/full-process', '/jobs/{id}', '/health/ready', '/metrics', '/admin/assets', '/admin/session',
+             '/admin/system-health', '/admin/incidents', '/admin/incidents/{id}',
+             '/admin/incidents/{id}/document', '/admin/incidents/{id}/feedback', '/admin/jobs',
+             '/admin/jobs/counts', '/admin/pilot', '/admin/alerts', '/admin/run-summary']) route;
+
+-- Three alerts a day, each with what was decided and said.
+insert into alerts (rule, state, owner, decision, carried_out, inputs, build_id, pending_at, fired_at, resolved_at, resolved_reason)
+select (array['ready_503', 'queue_stuck', 'error_5xx', 's1_spike', 'latency_spike', 'feedback_drop'])[1 + g % 6], 'resolved', 'on_call',
+       'INVESTIGATE', 'advised', '{"value": 1, "threshold": 0.5, "n": 30}', 'git:sample', at, at, at + interval '1 hour', 'clear'
+  from (select g, clock_timestamp() - g * interval '8 hours' as at from generate_series(1, 540) g) a;
+insert into decisions (alert_id, at, rule, decision, carried_out, inputs, build_id)
+select id, fired_at, rule, decision, carried_out, inputs, build_id from alerts;
+insert into alert_deliveries (alert_id, channel, event, snapshot, created_at, attempts, delivered_at)
+select id, channel, event, '{}', fired_at, 1, fired_at from alerts,
+       unnest('{slack_alerts,pagerduty}'::text[]) channel, unnest('{firing,repeated,resolved}'::text[]) event;
+
 insert into incident_feedback (tenant_id, incident_id, action_taken, was_hint_correct, actual_root_cause,
                                resolution_time_seconds, operator, created_at, changed_at)
 select tenant_id, i.id, (array['VERIFIED_OCR', 'VERIFIED_LOGIC', 'ACCEPTED_ROUNDING', 'ESCALATED', 'NO_ACTION_REQUIRED'])[1 + n / 5 % 5],
@@ -129,4 +150,4 @@ select count(*) from generate_series(1, 1000) n where daily_figures_keep() \g /d
 select count(*) from generate_series(1, 92) n, run_summary_write(utc_today() - n, null) \g /dev/null
 update metric_totals_end set "until" = (select date_trunc('day', min(created_at), 'UTC') from jobs);
 select count(*) from generate_series(1, 200) n where metrics_sum_up() \g /dev/null
-vacuum analyze run_summaries, daily_figures, metric_totals;
+vacuum analyze run_summaries, daily_figures, metric_totals, front_door_daily, alerts, decisions, alert_deliveries;

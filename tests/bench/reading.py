@@ -56,26 +56,47 @@ def pages(client):
     """What the pages ask for, and on-call engineers: a list of paths."""
     first = client.json("/admin/incidents")
     incident = first["incidents"][0]["id"]
+    job = client.json("/admin/jobs")["jobs"][0]["id"]
+    alert = client.json("/admin/alerts")["alerts"][0]["id"]
     return [
+        "/admin/session",
+        "/admin/tenants",
         "/admin/system-health?period_days=7",
         "/admin/system-health?period_days=30",
+        "/admin/system-health?period_days=90",
+        "/admin/system-health?period_days=90&tenant_id=pilot",
         "/admin/incidents",
+        "/admin/incidents?tenant_id=pilot",
+        "/admin/incidents?tenant_id=umbrella&status=OPEN",
         "/admin/incidents?status=OPEN",
         "/admin/incidents?severity=S1&category=TAX",
+        "/admin/incidents?flag=TAX_MISMATCH",
+        "/admin/incidents?flag=DUPLICATE_INVOICE",
+        "/admin/incidents?flag=TOTAL_MISSING",  # no incident has it
+        "/admin/incidents?flag=TOTAL_MISSING&tenant_id=default",
         "/admin/incidents?seller=" + urllib.parse.quote("Satıcı 1234"),
         "/admin/incidents?q=ftr123455",
         "/admin/incidents?q=elektrik",
         "/admin/incidents?cursor=" + urllib.parse.quote(first["next_cursor"]),
         f"/admin/incidents/{incident}",
         "/admin/jobs",
+        "/admin/jobs?tenant_id=umbrella",
         "/admin/jobs?status=FAILED",
+        "/admin/jobs?status=FAILED&tenant_id=pilot",
+        "/admin/jobs?stuck=true",
         "/admin/jobs?q=nowhere-to-be-found",
+        f"/admin/jobs/{job}",
         "/admin/jobs/counts",
+        "/admin/jobs/counts?tenant_id=default",
+        "/admin/alerts",
+        "/admin/alerts?state=current",
+        f"/admin/alerts/{alert}",
         "/admin/pilot",
         f"/admin/run-summary?from={days_ago(6)}",
         "/admin/feedback-stats",
         "/admin/audit-log",
         "/admin/audit-log?actor=operator-3",
+        "/admin/audit-log?tenant_id=pilot",
         "/metrics",
     ]
 
