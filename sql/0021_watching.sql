@@ -193,9 +193,26 @@ language sql stable as $$
 	                  order by r.created_at desc limit 1))
 $$;
 
--- p_changes as before (0014).
-create or replace function watch_record(p_holder text, p_now timestamptz, p_build_id text, p_config_hash text,
-    p_auto_stop boolean, p_auto_rollback boolean, p_changes json) returns setof watch_done
+-- The switch is the pilot's, and so is what the audit log says of it, whoever flips it.
+create function watch_stop(p_reason text, p_pilot_tenant text) returns boolean language plpgsql volatile as $$
+declare
+	old pilot_switch;
+begin
+	select * into old from pilot_switch for update;
+	if not old.enabled then
+		return false;
+	end if;
+	update pilot_switch set enabled = false, reason = p_reason, changed_by = 'watchdog', changed_at = clock_timestamp();
+	insert into audit_log (tenant_id, actor, action, object, detail)
+	values (p_pilot_tenant, 'watchdog', 'pilot.set', 'pilot', jsonb_build_object('enabled', false, 'reason', p_reason,
+	        'old_enabled', old.enabled, 'old_reason', old.reason));
+	return true;
+end $$;
+comment on function watch_stop(text, text) is 'Switches the pilot off, as PUT /admin/pilot does; false: it was off';
+
+-- p_changes as before (0014); builds of before do not say whose the switch is.
+create function watch_record(p_holder text, p_now timestamptz, p_build_id text, p_config_hash text,
+    p_auto_stop boolean, p_auto_rollback boolean, p_pilot_tenant text, p_changes json) returns setof watch_done
 language plpgsql volatile as $$
 declare
 	c     record;
@@ -225,7 +242,7 @@ begin
 		if c.decide then
 			d.carried_out := 'advised';
 			if p_auto_stop and c.decision in ('STOP', 'ROLLBACK') then
-				d.stopped := watch_stop(left(c.reason, 500));
+				d.stopped := watch_stop(left(c.reason, 500), p_pilot_tenant);
 			end if;
 			if c.decision = 'STOP' and p_auto_stop then
 				d.carried_out := 'done';
@@ -254,6 +271,18 @@ begin
 		return next d;
 	end loop;
 end $$;
+comment on function watch_record(text, timestamptz, text, text, boolean, boolean, text, json) is
+    'Puts down what an evaluation by p_holder came to: alerts, decisions with what follows from them, and messages; nothing where another leads by now';
+create or replace function watch_record(p_holder text, p_now timestamptz, p_build_id text, p_config_hash text,
+    p_auto_stop boolean, p_auto_rollback boolean, p_changes json) returns setof watch_done language sql volatile as $$
+	select * from watch_record(p_holder, p_now, p_build_id, p_config_hash, p_auto_stop, p_auto_rollback, null, p_changes)
+$$;
+drop function watch_stop(text); -- expand: watch_record() alone called it
+
+revoke execute on function watch_stop(text, text),
+    watch_record(text, timestamptz, text, text, boolean, boolean, text, json) from public;
+grant execute on function watch_stop(text, text),
+    watch_record(text, timestamptz, text, text, boolean, boolean, text, json) to mizan_watchdog;
 comment on column watch_done.carried_out is 'advised, ordered or done, where something was decided; else null';
 
 -- Whoever heard that it was ordered hears how it ended, also where the rule is silenced.
