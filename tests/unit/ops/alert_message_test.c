@@ -217,7 +217,7 @@ static void what_is_over_may_leave_the_pilot_off(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(AT(o, "blocks", "0", "text", "text"),
 	    "the condition no longer holds\n"
 	    "It stopped the pilot, which is off still. To switch it on:\n"
-	    "```curl -sS -H \"X-Admin-Key: $ADMIN_API_KEY\" \"$MIZAN_URL/admin/pilot\" -X PUT"
+	    "```curl -sS -H @&lt;(echo \"X-Admin-Key: $ADMIN_API_KEY\") \"$MIZAN_URL/admin/pilot\" -X PUT"
 	    " -H 'Content-Type: application/json'"
 	    " -d '{\"enabled\": true, \"reason\": \"s1_spike is over\"}'```\n"));
 	(void)json_object_put(o);
