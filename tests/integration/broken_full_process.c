@@ -21,7 +21,7 @@ static const struct route routes[] = {
 int main(int argc, char **argv)
 {
 	struct app app;
-	int status = app_start(&app, "full_process", "Fails.", argc, argv);
+	int status = app_start(&app, "full_process", "Fails.", NULL, argc, argv);
 
 	if (status >= 0)
 		return status;
