@@ -102,7 +102,7 @@ class Feedback(OperatorCase):
         for name in ("was_hint_correct", "resolution_time_seconds"):
             self.assert_problem(self.give(self.incident_id, drop=[name]), 400, "invalid_feedback_data")
         good = json.dumps({"action_taken": "ESCALATED", "was_hint_correct": True, "resolution_time_seconds": 1})
-        for body in (b"", b"[]", b"null", good[:-1].encode(), good.encode() + b"x", b'{"a":1,"a":1}', b"{" + b" " * 17000 + b"}",
+        for body in (b"", b"[]", b"null", good[:-1].encode(), good.encode() + b"x", b'{"a":1,"a":1}', b"{" + b" " * 33000 + b"}",
                      good.replace("ESCALATED", "ESCALATED\xff").encode("latin-1")):
             with self.subTest(body[:40]):
                 self.assert_problem(self.raw("PATCH", f"/admin/incidents/{self.incident_id}/feedback", body), 400,

@@ -246,7 +246,7 @@ class Change(OperatorCase):
                   '{"status":"ACK\\u0000"}', '{"status":"ACK","resolution_note":"a\\u0000b"}',
                   '{"status":"ACK","resolution_note":"a\\u001bb"}', '{"status":"ACK","resolution_note":"a\\rb"}',
                   '{"status":"ACK","resolution_note":"%s"}' % ("ş" * 2001), '{"status":"ACK","actor":"mallory"}',
-                  '{"status":"ACK"', '{"status":"ACK","resolution_note":"%s"}' % ("x" * 17000))
+                  '{"status":"ACK"', '{"status":"ACK","resolution_note":"%s"}' % ("x" * 33000))
         for body in bodies:
             with self.subTest(body[:60]):
                 answer = self.raw("PATCH", f"/admin/incidents/{incident}", body.encode())

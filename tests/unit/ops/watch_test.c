@@ -29,8 +29,6 @@ static const char the_pilot[] =
 /* Investigate, then stop: with all that it was decided by. */
 static void test_stop(void)
 {
-	char entry[120];
-
 	fresh();
 	cfg.slack_alerts_webhook = webhook;
 	cfg.auto_stop = true;
@@ -45,11 +43,12 @@ static void test_stop(void)
 	CU_ASSERT(out.changes[0].done.stopped);
 	CHECK_SQL(the_alerts, "s1_spike firing STOP done");
 	CHECK_SQL(the_pilot, "f|s1_spike: S1 9 of 22 incidents (0.4091 > 0.3) in 60 min|watchdog");
-	(void)snprintf(
-	    entry, sizeof entry, "%s watchdog pilot.set false true", cfg.pilot_tenant_id);
-	CHECK_SQL("select concat_ws(' ', tenant_id, actor, action, detail->>'enabled',"
-		  " detail->>'old_enabled') from audit_log order by id desc limit 1",
-	    entry);
+	CHECK_STR(
+	    db_value("select concat_ws(' ', tenant_id = $1, actor, action, detail->>'enabled',"
+		     " detail->>'old_enabled') from audit_log order by id desc limit 1",
+		cfg.pilot_tenant_id, NULL)
+		.text,
+	    "t watchdog pilot.set false true");
 	/* Anyone can do the sum again. */
 	CHECK_SQL(
 	    "select string_agg(concat_ws(' ', decision, carried_out, build_id, inputs->'value',"
