@@ -131,6 +131,8 @@ static void cut_short(struct worker *w, struct task *t)
 	}
 	t->budget_doubled = true;
 	rc = queue_record_call(w->pg, &t->job, &t->call, &e);
+	/* Recorded, or perhaps, by a commit whose answer was lost: not once more. */
+	t->call = (struct queue_call){ 0 };
 	if (rc != RC_OK) {
 		/* Without its lease, or the database, the next call would be paid for nothing. */
 		work_log(t, LOG_WARN_LEVEL, "job.budget", "not asked again: %s", e.msg);
@@ -139,7 +141,6 @@ static void cut_short(struct worker *w, struct task *t)
 	}
 	openai_reply_clear(&t->reply);
 	openai_raw_clear(&t->raw);
-	t->call = (struct queue_call){ 0 };
 	work_log(
 	    t, LOG_INFO_LEVEL, "job.budget", "the answer was cut: once more with twice the budget");
 	if (work_submit(w, t, 2 * w->app.cfg.openai_max_completion_tokens, &e) != RC_OK)

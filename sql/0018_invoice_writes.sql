@@ -1,7 +1,8 @@
 -- What the writing of an invoice costs besides its row: nothing here changes what it means.
 
--- All at once and in this order, as finish_job() has it.
-lock table jobs, invoices in access exclusive mode;
+-- All at once, and in the order in which uploads and results take them: who comes later waits, and
+-- holds nothing of it.
+lock table documents, jobs, invoices in access exclusive mode;
 
 -- A trigger's condition is prepared anew for each statement, and SQL functions in it are parsed for
 -- that: this is the day that utc_day(utc_today()) gives, without any.

@@ -162,7 +162,7 @@ class Health(BrowserCase):
                 self.assertIn("Nobody watches", self.browser.text(".mz-steps"))
                 self.assertTrue(self.browser.all(".mz-verdict-alarm"))
             self.browser.click(".mz-steps a", "Nobody watches")
-            self.browser.wait_text("No watchdog is at work")
+            self.browser.wait_text("No watchdog evaluates the rules")
 
 
 class Feedback(BrowserCase):
