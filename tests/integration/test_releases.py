@@ -193,6 +193,22 @@ class Releases(unittest.TestCase):
                 self.done(self.root.rollback())
                 shutil.rmtree(self.root.dir / "releases" / "git-two")
 
+    def test_rollback_to_a_build_that_the_settings_do_not_fit(self):
+        """Its programs would not start: nothing is changed, and the dry run says the same."""
+        picky = unpacked(self.tarball, self.scratch)
+        (picky / "bin/health.fcgi").write_text("")
+        with_file(picky, "bin/health.fcgi", "#!/bin/sh\necho wants another setting >&2\nexit 2\n", "git:picky")
+        place = shutil.copytree(picky, self.root.dir / "releases" / "git-picky")
+        self.addCleanup(shutil.rmtree, place)
+        before = self.state()
+        for arguments in (["--dry-run"], []):
+            status, said = self.root.rollback("--to", "git:picky", *arguments)
+            self.assertEqual(1, status, said)
+            self.assertIn("wants another setting", said)
+            self.assertIn("the settings do not fit build git:picky; nothing was changed", said)
+            self.assertNotIn("ACT NOW", said)
+        self.assertEqual((before, "git:one"), (self.state(), self.serving()))
+
     def test_refused(self):
         with self.subTest("a dry run is none, and changes nothing"):
             before = self.state()

@@ -101,18 +101,23 @@ class Invariants(unittest.TestCase):
                 self.assertRegex(done.stdout, "config_hash=sha256:[0-9a-f]{16}\n")
 
     def test_what_the_watchdog_alone_needs(self):
-        """Settings as systemd's units read them, each file's own for its process: of the examples, every line."""
+        """Settings as systemd's units read them, each file's own for its process: of the examples, every line.
+        Programs of older builds want AUTO_ROLLBACK and ROLLBACK_COMMAND together: these are in one file."""
         def example(name):
             text = (ROOT / "scripts" / "systemd" / f"{name}.env.example").read_text()
             return dict(re.findall(r"(?m)^#?([A-Z_]+)=(.*)$", text))
         common = example("mizan") | {"API_KEY": STRONG, "ADMIN_API_KEY": OTHER_STRONG}
         self.assertEqual("true", common["AUTO_ROLLBACK"])
+        without = {name: value for name, value in common.items() if name != "ROLLBACK_COMMAND"}
+        self.assertNotEqual(without, common)
         for program in PROGRAMS:
-            with self.subTest(program=program):
-                done = self.start(program, common | example(program.removesuffix(".fcgi")), "--check-config")
-                self.assertEqual(0, done.returncode, done)
+            own = example(program.removesuffix(".fcgi"))
+            for settings in (common, without)[:1 if program == "watchdog" else 2]:
+                with self.subTest(program=program, settings=settings):
+                    done = self.start(program, settings | own, "--check-config")
+                    self.assertEqual(0, done.returncode, done)
         for arguments in ([], ["--check-config"]):
-            done = self.start("watchdog", common, *arguments)
+            done = self.start("watchdog", without, *arguments)
             self.assertEqual((INVALID, True), (done.returncode, "AUTO_ROLLBACK needs ROLLBACK_COMMAND" in done.stderr), done)
 
     def test_a_refused_secret_is_not_repeated(self):
