@@ -385,18 +385,20 @@ class Systemd(StackCase):
         return deploy.returncode, self.root.current()
 
     def test_ends_of_the_check(self):
-        """1 and 2 mean back; 3, 4 and what is no answer at all mean that somebody has to look."""
+        """1 and 2 mean back; 3 and 4 that somebody has to look; what is no answer, that nobody saw the build at work."""
         self.install()
         self.assertEqual(0, self.deploy(self.this)[0])
         folder = unpacked(self.other, self.scratch / "changed")
         this, other = releases.name_of(self.running), "git-two"
-        every = ((2, (1, this)), (4, (3, other)), (0, (0, other)), (1, (1, this)), (3, (3, other)), (70, (3, other)))
-        for status, expected in every if TORTURE else every[:2]:
+        every = ((2, (1, this)), (4, (3, other)), (0, (0, other)), (1, (1, this)), (3, (3, other)),
+                 (70, (5, other)), (127, (5, other)))
+        for status, expected in every if TORTURE else every[:2] + every[-1:]:
             with self.subTest(status=status):
                 (folder / "scripts/post_deploy_check.py").write_text("")
                 with_file(folder, "scripts/post_deploy_check.py", f"#!/bin/sh\nexit {status}\n", "git:two")
                 ended, said = self.root.deploy(folder, **self.variables)
                 self.assertEqual(expected, (ended, self.root.current()), said)
+                self.assertEqual(ended == 5, "*** ACT NOW: " in said, said)
                 self.root.link_to("current", this)
                 shutil.rmtree(self.root.dir / "releases" / other)
 
