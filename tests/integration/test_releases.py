@@ -169,7 +169,7 @@ class Releases(unittest.TestCase):
         self.done(self.root.deploy(self.two, "--no-check"))
         before = self.state()
         self.assertIn("from git:two to git:one", self.done(self.root.rollback("--dry-run")))
-        self.assertIn("nothing to do", self.done(self.root.rollback("--leave", "git:one")))
+        self.assertEqual(6, self.root.rollback("--leave", "git:one")[0])
         self.assertEqual(before, self.state())
         self.done(self.root.rollback("--leave", "git:two"))
         self.assertEqual("git-one", self.root.current())
@@ -413,19 +413,30 @@ class Systemd(StackCase):
         asked, answered = self.scratch / "asked", self.scratch / "answered"
         asked.mkdir()
         answered.mkdir()
+        status, said = self.ask_to_leave("git:two", asked, answered)
+        self.assertEqual(0, status, said)
+        self.assertIn(f"is build {self.running}", said)
+        self.assertIn("watchdog rollback git-two", (self.root.dir / "history").read_text())
+        with self.subTest("another one is current"):
+            history = self.root.history()
+            status, said = self.ask_to_leave("git:three", asked, answered)
+            self.assertEqual(6, status, said)
+            self.assertIn(f"nothing was done: the current release is {self.running}, not git-three", said)
+            self.assertEqual((releases.name_of(self.running), history), (self.root.current(), self.root.history()))
+
+    def ask_to_leave(self, build, asked, answered):
+        """(exit status, output) of ask_rollback, once answer_rollback has ended in the same way."""
         scripts = self.root.dir / "current" / "scripts"
         with subprocess.Popen([scripts / "ask_rollback"], text=True, stdout=subprocess.PIPE,
                               env=self.variables | {"STATE_DIRECTORY": str(asked), "ROLLBACK_ANSWERS": str(answered),
-                                                    "ROLLBACK_BUILD_ID": "git:two"}) as ask:
+                                                    "ROLLBACK_BUILD_ID": build}) as ask:
             wait_for((asked / "rollback").exists, 10, "the file")
             done = releases.run([str(scripts / "answer_rollback"), str(asked / "rollback")],
                                 env=self.variables | {"STATE_DIRECTORY": str(answered)})
             said = ask.communicate(timeout=20)[0]
-        self.assertEqual((0, 0), (done.returncode, ask.returncode), done.stdout)
-        self.assertEqual(done.stdout, said)
-        self.assertIn(f"is build {self.running}", said)
+        self.assertEqual((done.returncode, done.stdout), (ask.returncode, said))
         self.assertFalse((asked / "rollback").exists())
-        self.assertIn("watchdog rollback git-two", (self.root.dir / "history").read_text())
+        return ask.returncode, said
 
 
 if __name__ == "__main__":
