@@ -69,6 +69,18 @@ static int read_command_line(
 	return -1;
 }
 
+/* Whatever else is wrong: every fault is named at once. */
+static void run_check(const struct config *cfg, app_check_fn *check, struct buf *problems)
+{
+	struct buf own;
+	char room[1 << 10];
+
+	buf_init_fixed(&own, room, sizeof room);
+	check(cfg, &own);
+	if (own.len > 0)
+		buf_addf(problems, "%s%s", problems->len > 0 ? "; " : "", buf_str(&own));
+}
+
 static bool load_config(struct app *app, app_check_fn *check, bool check_only)
 {
 	struct buf problems, json;
@@ -76,12 +88,10 @@ static bool load_config(struct app *app, app_check_fn *check, bool check_only)
 	bool ok;
 
 	buf_init_fixed(&problems, room, sizeof room);
-	ok = config_load(&app->cfg, NULL, NULL, &problems) == RC_OK;
-	if (ok && check != NULL) {
-		check(&app->cfg, &problems);
-		ok = problems.len == 0;
-	}
-	if (!ok) {
+	config_read(&app->cfg, NULL, NULL, &problems);
+	if (check != NULL)
+		run_check(&app->cfg, check, &problems);
+	if (problems.len > 0 || buf_broken(&problems)) {
 		(void)fprintf(
 		    stderr, "%s: invalid configuration: %s\n", app->process, buf_str(&problems));
 		if (!check_only)

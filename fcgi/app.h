@@ -24,7 +24,9 @@ struct app {
 	uint8_t session_secret[SESSION_SECRET_SIZE];
 };
 
-/* What one program alone wants of a valid configuration; faults go to problems, "; " between them.
+/*
+ * What one program alone wants of the configuration, of which only a part may be valid; faults go
+ * to problems, "; " between them.
  */
 typedef void app_check_fn(const struct config *cfg, struct buf *problems);
 

@@ -291,10 +291,9 @@ static void check_invariants(const struct config *c, struct buf *p)
 		    "have at least 32 characters");
 }
 
-enum rc config_load(struct config *cfg, config_source *source, void *arg, struct buf *problems)
+void config_read(struct config *cfg, config_source *source, void *arg, struct buf *problems)
 {
-	struct config c = { 0 };
-
+	*cfg = (struct config){ 0 };
 	if (source == NULL)
 		source = from_environment;
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
@@ -303,18 +302,20 @@ enum rc config_load(struct config *cfg, config_source *source, void *arg, struct
 			text = keys[i].dflt;
 		/* A bad number leaves the default, so that it breaks no invariant besides. */
 		if (keys[i].type == CONFIG_INT || keys[i].type == CONFIG_DECIMAL)
-			set(&c, &keys[i], keys[i].dflt, problems);
+			set(cfg, &keys[i], keys[i].dflt, problems);
 		if (text != NULL)
-			set(&c, &keys[i], text, problems);
+			set(cfg, &keys[i], text, problems);
 	}
-	check_invariants(&c, problems);
-	if (problems->len > 0 || buf_broken(problems)) {
-		config_free(&c);
-		*cfg = c;
-		return RC_INVALID;
-	}
-	*cfg = c;
-	return RC_OK;
+	check_invariants(cfg, problems);
+}
+
+enum rc config_load(struct config *cfg, config_source *source, void *arg, struct buf *problems)
+{
+	config_read(cfg, source, arg, problems);
+	if (problems->len == 0 && !buf_broken(problems))
+		return RC_OK;
+	config_free(cfg);
+	return RC_INVALID;
 }
 
 void config_free(struct config *cfg)

@@ -88,9 +88,16 @@ typedef const char *config_source(const char *name, void *arg);
 /*
  * Read every key from source (NULL: the environment) and check SPEC §2's invariants.
  * An empty variable counts as unset.
+ * *problems, empty before, names every value that does not parse and every broken invariant,
+ * separated by "; " ("I3: ROUNDING_RATIO must be ..."), never a secret's value.  *cfg holds what
+ * could be read, so that more can be asked of it; config_free() it in any case.
+ */
+void config_read(struct config *cfg, config_source *source, void *arg, struct buf *problems);
+
+/*
+ * config_read(), all or nothing.
  * RC_OK: *cfg is filled; config_free() when done.
- * RC_INVALID: *problems names every value that does not parse and every broken invariant,
- * separated by "; " ("I3: ROUNDING_RATIO must be ..."), never a secret's value; *cfg is empty.
+ * RC_INVALID: *problems says why; *cfg is empty.
  */
 enum rc config_load(
     struct config *cfg, config_source *source, void *arg, struct buf *problems) MUST_CHECK;

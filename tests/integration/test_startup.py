@@ -117,8 +117,12 @@ class Invariants(unittest.TestCase):
                     done = self.start(program, settings | own, "--check-config")
                     self.assertEqual(0, done.returncode, done)
         for arguments in ([], ["--check-config"]):
-            done = self.start("watchdog", without, *arguments)
-            self.assertEqual((INVALID, True), (done.returncode, "AUTO_ROLLBACK needs ROLLBACK_COMMAND" in done.stderr), done)
+            for more, said in ({}, ""), ({"SEVERE_RATIO": "0.01", "STUCK_MINUTES": "soon"},
+                                         "STUCK_MINUTES must be a whole number; I1: SEVERE_RATIO must be at least MISMATCH_RATIO; "):
+                with self.subTest(arguments=arguments, more=more):
+                    done = self.start("watchdog", without | more, *arguments)
+                    self.assertEqual((INVALID, f"watchdog: invalid configuration: {said}AUTO_ROLLBACK needs ROLLBACK_COMMAND\n"),
+                                     (done.returncode, done.stderr), done)
 
     def test_a_refused_secret_is_not_repeated(self):
         done = self.start("worker", {"API_KEY": "hush\x01hush", "ENV": "production"})

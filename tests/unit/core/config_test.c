@@ -198,6 +198,24 @@ static void test_environment(void)
 	buf_free(&problems);
 }
 
+/* More can be asked of what was read, whatever is wrong with the rest. */
+static void test_read_in_part(void)
+{
+	static const struct setting set[] = { { "DB_POOL_SIZE", "none" }, { "ENV", "nowhere" },
+		{ "AUTO_ROLLBACK", "true" }, { "SYNC_WAIT_MS", "7" }, { 0 } };
+	struct buf problems;
+	struct config c;
+
+	buf_init(&problems, 4000);
+	config_read(&c, setting_source, (void *)(uintptr_t)set, &problems);
+	CU_ASSERT_STRING_EQUAL(buf_str(&problems),
+	    "DB_POOL_SIZE must be a whole number; "
+	    "I8: ENV must be development, staging or production");
+	CU_ASSERT(c.auto_rollback && c.sync_wait_ms == 7 && c.db_pool_size == 8);
+	config_free(&c);
+	buf_free(&problems);
+}
+
 static void test_documented(void)
 {
 	FILE *f = fopen("docs/configuration.md", "re");
@@ -225,6 +243,7 @@ const struct unit_test unit_tests[] = {
 	{ "defaults", test_defaults },
 	{ "each value in its member", test_members },
 	{ "the environment", test_environment },
+	{ "read in part", test_read_in_part },
 	{ "docs/configuration.md lists every key", test_documented },
 	{ NULL, NULL },
 };
