@@ -169,10 +169,10 @@ restart_programs() {
 # The release that was switched on, until it is known to do its work.  Whoever ends meanwhile, whatever
 # the reason, leaves a machine of which nobody knows that it works: exit status 5, or 130 when it was
 # interrupted.
-unproved=''
-switch_to() { # NAME
-	unproved=$1
-	link_to current "$1"
+unproved='' switched=()
+switch_to() { # ACTION FROM NAME: as record has them
+	unproved=$3 switched=("$@")
+	link_to current "$3"
 }
 proved() { unproved=''; }
 
@@ -185,7 +185,7 @@ end() { # STATUS
 	trap '' INT TERM HUP
 	if [ -n "$unproved" ]; then
 		act_now >&2
-		[ "$status" = 130 ] || status=5
+		if [ "$status" = 130 ]; then record "${switched[@]}" interrupted; else status=5; fi
 	elif [ "$status" = 130 ]; then
 		note "nothing is urgent: build $(build_of "$(linked current)") is switched on"
 	fi
@@ -257,7 +257,7 @@ go_back() { # NAME
 	local left older
 	left=$(linked current)
 	older=$(before "$1")
-	switch_to "$1"
+	switch_to rollback "$left" "$1"
 	if [ -n "$older" ]; then link_to previous "$older"; else rm -f "$releases_root/previous"; fi
 	restart_programs | indented || { record rollback "$left" "$1" restart_failed; return 1; }
 	prove "$(build_of "$1")" 60 || { record rollback "$left" "$1" not_proved; return 1; }

@@ -366,6 +366,7 @@ class Systemd(StackCase):
         (folder / "scripts/post_deploy_check.py").write_text("")
         with_file(folder, "scripts/post_deploy_check.py", "#!/bin/sh\necho looks\nexec sleep 60\n", "git:two")
         self.assertEqual((130, "git-two"), self.interrupt(folder, "looks", urgent=True))
+        self.assertEqual(f"deploy {releases.name_of(self.running)} git-two interrupted", self.root.history()[-1])
         (folder / "scripts/migrate").write_text("")
         with_file(folder, "scripts/migrate", "#!/bin/sh\necho looks >&2\nexec sleep 60\n", "git:three")
         self.assertEqual((130, "git-two"), self.interrupt(folder, "looks", urgent=False))
