@@ -61,7 +61,7 @@ static void say_change(const struct watch_change *c)
 		log_event(LOG_ERROR_LEVEL, "alert.escalated", fields, "%s", c->why);
 	if (c->done.stopped)
 		log_event(LOG_ERROR_LEVEL, "pilot.stopped", fields, "the pilot is off: %s", c->why);
-	if (c->done.ordered)
+	if (strcmp(c->done.carried_out, "ordered") == 0)
 		log_event(
 		    LOG_ERROR_LEVEL, "rollback.ordered", fields, "to be rolled back: %s", c->why);
 	if (c->done.nowhere && s->event == EVENT_FIRING)

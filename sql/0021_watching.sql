@@ -175,7 +175,8 @@ create function may_roll_back(p_build_id text, p_now timestamptz) returns boolea
 		 where r.build_id = p_build_id or r.created_at > p_now - interval '1 hour'
 		    or r.exit_status = 0
 		       and p_build_id = (select s.build_id from ready_samples s
-		                          where s.at > r.created_at and s.build_id <> r.build_id order by s.at limit 1))
+		                          where s.at > r.created_at and s.at < r.finished_at + interval '15 minutes'
+	                            and s.build_id <> r.build_id order by s.at limit 1))
 $$;
 comment on function may_roll_back(text, timestamptz) is
     'No rollback left this build, brought it, or was ordered within the hour: then it is for a person to do';
@@ -248,8 +249,8 @@ begin
 				d.carried_out := 'done';
 			elsif c.decision = 'ROLLBACK' and p_auto_rollback and may_roll_back(build, p_now) then
 				d.carried_out := 'ordered';
-				d.ordered := true;
 			end if;
+			d.ordered := d.carried_out = 'ordered';
 			insert into decisions (alert_id, at, rule, decision, carried_out, inputs, build_id)
 			values (d.alert_id, p_now, c.rule, c.decision, d.carried_out, c.inputs, build) returning id into made;
 			if d.ordered then
@@ -284,6 +285,7 @@ revoke execute on function watch_stop(text, text),
 grant execute on function watch_stop(text, text),
     watch_record(text, timestamptz, text, text, boolean, boolean, text, json) to mizan_watchdog;
 comment on column watch_done.carried_out is 'advised, ordered or done, where something was decided; else null';
+comment on column watch_done.ordered is 'carried_out = ''ordered'', for builds of before';
 
 -- Whoever heard that it was ordered hears how it ended, also where the rule is silenced.
 create function rollback_ended() returns trigger language plpgsql volatile as $$

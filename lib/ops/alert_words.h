@@ -17,7 +17,7 @@ enum alert_todo { TODO_INVESTIGATE, TODO_STOP, TODO_ROLLBACK, TODO_VERIFY, TODO_
 /* "INVESTIGATE", ...: the first three are the names of decisions. */
 const char *alert_todo_name(enum alert_todo todo);
 
-/* The command for it, in a shell with MIZAN_URL and ADMIN_API_KEY. */
+/* The command for it, in bash with MIZAN_URL and ADMIN_API_KEY. */
 void alert_command(
     struct buf *out, const char *rule, enum alert_todo todo, const char *pilot_tenant);
 

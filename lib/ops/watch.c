@@ -179,7 +179,7 @@ static enum rc put(struct pg *pg, const struct watch_who *who, const char *now, 
 		.build_id = who->build_id,
 		.config_hash = who->config_hash,
 		.auto_stop = cfg->auto_stop,
-		.auto_rollback = cfg->auto_rollback && cfg->rollback_command != NULL,
+		.auto_rollback = cfg->auto_rollback,
 		.pilot_tenant = cfg->pilot_tenant_id,
 		.changes_json = json,
 	};

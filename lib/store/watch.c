@@ -17,7 +17,7 @@ static const char sql_look[] =
 static const char sql_evaluated[] =
     "update watch_leader set evaluated_at = $2::timestamptz where holder = $1 returning 1";
 static const char sql_put[] =
-    "select rule, alert_id, carried_out, stopped, ordered, nowhere"
+    "select rule, alert_id, carried_out, stopped, nowhere"
     " from watch_record($1, $2::timestamptz, $3, $4, $5::boolean, $6::boolean, $7, $8::json)";
 
 static const char *boolean(bool b)
@@ -142,8 +142,7 @@ static size_t read_done(const struct pg_result *res, struct watch_done ret[WATCH
 		COPY(ret[i].alert_id, res, i, 1);
 		COPY(ret[i].carried_out, res, i, 2);
 		ret[i].stopped = pg_bool(res, i, 3);
-		ret[i].ordered = pg_bool(res, i, 4);
-		ret[i].nowhere = pg_bool(res, i, 5);
+		ret[i].nowhere = pg_bool(res, i, 4);
 	}
 	return n;
 }

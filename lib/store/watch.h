@@ -72,7 +72,6 @@ struct watch_done {
 	char rule[24], alert_id[40];
 	char carried_out[8]; /* "advised", "ordered", "done"; "": nothing was decided */
 	bool stopped;        /* the pilot was switched off */
-	bool ordered;        /* a rollback was ordered */
 	bool nowhere;        /* nothing to tell it on */
 };
 

@@ -3,7 +3,7 @@
 #include "store/rollback.h"
 #include "unit/store/watching.h"
 
-static char command[] = "true", webhook[] = "https://hooks.example.com/secret";
+static char webhook[] = "https://hooks.example.com/secret";
 
 static struct watch_outcome out;
 
@@ -23,6 +23,10 @@ static const char the_alerts[] =
 static const char the_messages[] =
     "select string_agg(concat_ws(' ', channel, event, snapshot->>'decision',"
     " snapshot->>'state'), ', ' order by id) from alert_deliveries";
+static const char the_news[] =
+    "select string_agg(concat_ws(' ', channel, event, snapshot->>'decision', snapshot->>'carried_out',"
+    " snapshot->'rollback'->>'exit_status', snapshot->>'config_hash'), ', ' order by id)"
+    " from alert_deliveries where id > (select min(id) from alert_deliveries)";
 static const char the_pilot[] =
     "select concat_ws('|', enabled, reason, changed_by) from pilot_switch";
 
@@ -97,7 +101,6 @@ static void test_rollback(void)
 {
 	fresh();
 	cfg.auto_stop = cfg.auto_rollback = true;
-	cfg.rollback_command = command;
 	cfg.slack_alerts_webhook = cfg.pagerduty_routing_key = webhook;
 	samples(-330, -20, "database");
 	CU_ASSERT(evaluate(-20) == RC_OK && out.pending);
@@ -144,7 +147,6 @@ static void test_no_cascade(void)
 {
 	fresh();
 	cfg.auto_rollback = true;
-	cfg.rollback_command = command;
 	not_ready("git:new", 0);
 	CHECK_SQL("select string_agg(build_id, ' ') from rollbacks", "git:new");
 	db_change("update rollbacks set finished_at = created_at, exit_status = 0", NULL, NULL);
@@ -163,12 +165,44 @@ static void test_no_cascade(void)
 	    "git:new git:newer");
 }
 
+/* What came long after a rollback did not come by it, though nothing is left of what did. */
+static void test_samples_forgotten(void)
+{
+	fresh();
+	cfg.auto_rollback = true;
+	not_ready("git:new", 0);
+	db_change("update rollbacks set finished_at = created_at, exit_status = 0", NULL, NULL);
+	build = "git:old";
+	resolved(30);
+	db_change("delete from ready_samples", NULL, NULL);
+	not_ready("git:newer", 65 * 24 * HOUR);
+	CHECK_SQL("select string_agg(build_id, ' ' order by created_at) from rollbacks",
+	    "git:new git:newer");
+}
+
+/* The build to be left was not the current one: scripts/rollback did nothing, and says so by 6. */
+static void test_another_build_is_current(void)
+{
+	fresh();
+	cfg.auto_rollback = true;
+	cfg.slack_alerts_webhook = webhook;
+	not_ready("git:new", 0);
+	db_change("update rollbacks set finished_at = created_at, exit_status = 6", NULL, NULL);
+	CHECK_SQL(the_alerts, "ready_503 firing ROLLBACK failed");
+	CHECK_SQL("select carried_out from decisions", "failed");
+	CHECK_SQL(the_news, "slack_alerts escalated ROLLBACK failed 6 sha256:c");
+	build = "git:silent";
+	resolved(30);
+	not_ready("git:silent", 2 * HOUR); /* no rollback brought it */
+	CHECK_SQL("select string_agg(build_id, ' ' order by created_at) from rollbacks",
+	    "git:new git:silent");
+}
+
 /* A build of seconds is not rolled back for what the one before did. */
 static void test_rollback_of_the_right_build(void)
 {
 	fresh();
 	cfg.auto_rollback = true;
-	cfg.rollback_command = command;
 	build = "git:bad";
 	samples(-310, -20, "database");
 	build = "git:fix";
@@ -193,16 +227,10 @@ static void ends(const char *status)
 	    status, NULL);
 }
 
-static const char the_news[] =
-    "select string_agg(concat_ws(' ', channel, event, snapshot->>'decision', snapshot->>'carried_out',"
-    " snapshot->'rollback'->>'exit_status', snapshot->>'config_hash'), ', ' order by id)"
-    " from alert_deliveries where id > (select min(id) from alert_deliveries)";
-
 static void ordered(void)
 {
 	fresh();
 	cfg.auto_rollback = true;
-	cfg.rollback_command = command;
 	cfg.slack_alerts_webhook = webhook;
 	not_ready("git:new", 0);
 	CHECK_SQL(the_alerts, "ready_503 firing ROLLBACK ordered");
@@ -429,6 +457,8 @@ const struct unit_test unit_tests[] = {
 	{ "a pilot that is off, or not the watchdog's to stop", test_stop_not_needed },
 	{ "roll back, once for a build", test_rollback },
 	{ "roll back, and not on and on", test_no_cascade },
+	{ "what came long after a rollback", test_samples_forgotten },
+	{ "a rollback that had nothing to leave", test_another_build_is_current },
 	{ "roll back the right build", test_rollback_of_the_right_build },
 	{ "how the rollback ended", test_rollback_s_end },
 	{ "a rollback that nobody runs, or ends", test_rollback_lost },
