@@ -41,6 +41,7 @@ struct watchdog {
 	int ticks;                /* since the latest evaluation */
 	struct err rules_trouble; /* what keeps it from watching; rc RC_OK: nothing */
 	bool has_asked;           /* who leads: at least once */
+	bool has_watched;         /* without trouble: at least once */
 	bool not_ready_fires;     /* the alert is there, as of the latest evaluation */
 
 	/* watch_ready.c */

@@ -64,11 +64,14 @@ static void fire(struct watchdog *w, enum decision decision, const char *now)
 void watch_blind_over(struct watchdog *w)
 {
 	struct blind *b = &w->blind;
+	unsigned done = 0;
 	char now[CLOCK_TEXT];
 
 	clock_rfc3339(now);
-	if (b->told != 0)
-		b->told &= ~tell(w, b->told, EVENT_RESOLVED, now);
+	if ((b->told | b->told_before) != 0)
+		done = tell(w, b->told | b->told_before, EVENT_RESOLVED, now);
+	b->told &= ~done;
+	b->told_before &= ~done;
 	b->fired = b->told != 0;
 }
 

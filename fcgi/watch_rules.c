@@ -16,6 +16,9 @@ static void in_trouble(struct watchdog *w, const struct err *e)
 	if (strcmp(w->rules_trouble.code, e->code) != 0)
 		log_warn("watch.trouble", "not watching: %s", e->msg);
 	w->rules_trouble = *e;
+	/* The trouble may be older than this process, and the pager told of it by the one before. */
+	if (!w->has_watched)
+		w->blind.told_before = CHANNEL_PAGERDUTY & watch_channels(&w->app.cfg);
 }
 
 static void out_of_trouble(struct watchdog *w)
@@ -23,6 +26,7 @@ static void out_of_trouble(struct watchdog *w)
 	if (w->rules_trouble.rc != RC_OK)
 		log_info("watch.again", "watching again after: %s", w->rules_trouble.msg);
 	w->rules_trouble = (struct err){ .rc = RC_OK };
+	w->has_watched = true;
 }
 
 static void say_state(const struct watch_change *c, const struct log_field *fields)

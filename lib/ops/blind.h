@@ -19,8 +19,9 @@ struct blind {
 	char build_id[sizeof((struct probe *)NULL)->build_id]; /* named last; "": none was */
 	char since[CLOCK_TEXT];                                /* since_ms, RFC 3339 */
 
-	bool fired;    /* as follows */
-	unsigned told; /* CHANNEL_ bits that know of it */
+	bool fired;           /* as follows */
+	unsigned told;        /* CHANNEL_ bits that know of it */
+	unsigned told_before; /* that may know of it by a watchdog before this one */
 	char alert_since[CLOCK_TEXT], alert_fired[CLOCK_TEXT];
 	enum decision decision;
 };

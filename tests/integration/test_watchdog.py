@@ -140,6 +140,20 @@ class Decides(WatchdogCase):
 class Blind(WatchdogCase):
     """Memory has no time to be lapsed: these minutes are real ones."""
 
+    def test_restarted_while_the_database_is_away(self):
+        """What the one before may have told the pager is taken back; who starts into a good day says nothing."""
+        with Receiver() as receiver, self.watchdog(**receiver.settings()):
+            timelapse.evaluated(self.stack)
+            with self.stack.stopped("postgres"):
+                since = len(self.stack.log_text("watchdog"))
+                self.stack.kill("watchdog")
+                wait_for(lambda: self.stack.log("watchdog", "start.watchdog", since), 20, "another watchdog")
+                wait_for(lambda: self.stack.log("watchdog", "watch.trouble", since), 20, "its trouble")
+            [event] = receiver.wait_for_accepted("pagerduty", 1, 30)
+            self.assertEqual(("resolve", f"mizan-ready_503-blind-{self.stack.url}"), (event["event_action"], event["dedup_key"]))
+            timelapse.evaluated(self.stack)
+            self.assertEqual((1, []), (len(receiver.received), receiver.faults))
+
     @unittest.skipUnless(TORTURE, "make torture")
     def test_database_away(self):
         with Receiver() as receiver, self.watchdog(WATCH_INTERVAL_SECONDS=6, **receiver.settings()):
