@@ -164,6 +164,19 @@ class Health(BrowserCase):
             self.browser.click(".mz-steps a", "Nobody watches")
             self.browser.wait_text("No watchdog evaluates the rules")
 
+    def test_nobody_counts(self):
+        """A trouble of its own, while the rules are evaluated."""
+        with self.stack.paused("watchdog"):
+            self.stack.sql("update access_log_positions set caught_up_at = clock_timestamp() - interval '2 minutes';"
+                           "update watch_leader set seen_at = clock_timestamp(), evaluated_at = clock_timestamp()")
+            self.sign_in()
+            for tenant in (PILOT, self.tenant):
+                self.browser.open(f"/admin/system-health?tenant_id={tenant}")
+                self.assertIn("The access log is not counted", self.browser.text(".mz-steps"))
+                self.assertNotIn("Nobody watches", self.browser.text(".mz-steps"))
+            self.browser.click(".mz-steps a", "The access log is not counted")
+            self.browser.wait_text("5xx answers are not seen")
+
 
 class Feedback(BrowserCase):
     """How often hints were right: on system health for its period, on a page of its own for any days."""

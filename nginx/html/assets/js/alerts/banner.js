@@ -8,16 +8,16 @@ import { decisionText, measure, ruleName, stateBadge } from './words.js';
 
 addStrings(strings);
 
-const UNKNOWN = { firing: [], alive: null };
+const UNKNOWN = { firing: [], alive: null, counts: null };
 
 /*
- * {firing: alerts, alive: whether a watchdog is at work}; alive is null for whom the pilot's alerts are
- * none of theirs, and when it cannot be told.
+ * {firing: alerts, alive: whether a watchdog evaluates the rules, counts: whether the access log is counted};
+ * the latter two are null for whom the pilot's alerts are none of theirs, and when it cannot be told.
  */
 export async function watchState(session, signal) {
   if (session.tenant_id !== null && session.tenant_id !== session.pilot_tenant_id) return UNKNOWN;
   return get('/admin/alerts', { state: 'firing' }, { signal })
-    .then(({ alerts, watchdog }) => ({ firing: alerts, alive: watchdog.alive }), () => UNKNOWN);
+    .then(({ alerts, watchdog }) => ({ firing: alerts, alive: watchdog.alive, counts: watchdog.counts }), () => UNKNOWN);
 }
 
 export function firingBanner(alerts) {

@@ -28,9 +28,12 @@ function sentence({ health, ready, kind, isPilot }) {
   return t(unjudged ? 'health.is_unjudged' : `health.is_${kind}`, { subject });
 }
 
-/* A dead watchdog is everybody's trouble: it counts the requests of all tenants. */
-function watchSteps({ alive }) {
-  return alive === false ? [{ kind: 'alarm', text: t('health.next_nobody_watches'), href: '/admin/alerts' }] : [];
+/* Everybody's trouble: what carries the pilot carries all tenants, and the requests of all are counted. */
+function watchSteps({ alive, counts }) {
+  return [
+    alive === false && { kind: 'alarm', text: t('health.next_nobody_watches'), href: '/admin/alerts' },
+    counts === false && { kind: 'warn', text: t('health.next_not_counted'), href: '/admin/alerts' },
+  ].filter(Boolean);
 }
 
 /* What the watchdog watches is the pilot, and what carries it. */
