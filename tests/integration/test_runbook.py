@@ -147,6 +147,7 @@ class Figures(StackCase):
                     self.assertEqual(bool(rule["hold_seconds"]), ">" in window)
                     self.assertEqual(str(rule["min_samples"]) if self.counts(rule) else "–", minimum.split()[0])
                     self.assertTrue(decision.startswith(rule["decision"]), decision)
+                    self.assertIn("INVESTIGATE", decision)
                     self.assertEqual([rule["after_seconds"]] if rule["after_seconds"] else [], durations(time))
                     self.assertEqual(rule["then"] == "STOP", "STOP" in time)
                     self.assertEqual(self.thresholds(rule), self.stated(condition))
@@ -168,6 +169,7 @@ class Figures(StackCase):
                     if self.counts(rule):
                         self.assertRegex(first, rf"\b{rule['min_samples']} \w")
                     self.assertIn(rule["decision"], first)
+                    self.assertIn("INVESTIGATE", first)  # a rollback mends the running build's own doing alone
 
     @staticmethod
     def anchor(rule):
