@@ -16,7 +16,7 @@ static void in_trouble(struct watchdog *w, const struct err *e)
 	if (strcmp(w->rules_trouble.code, e->code) != 0)
 		log_warn("watch.trouble", "not watching: %s", e->msg);
 	w->rules_trouble = *e;
-	/* The trouble may be older than this process, and the pager told of it by the one before. */
+	/* It may have begun before this process, and the one before may have told the pager. */
 	if (!w->has_watched)
 		w->blind.told_before = CHANNEL_PAGERDUTY & watch_channels(&w->app.cfg);
 }

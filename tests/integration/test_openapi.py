@@ -121,6 +121,15 @@ class Document(unittest.TestCase):
                     node).iter_errors(node["example"]))))
         self.assertGreater(count, 40)
 
+    def test_a_reason_is_not_blank(self):
+        """Wherever one has to be given: admin_reason() takes it."""
+        reasons = [schema["properties"]["reason"] for _, _, operation, _ in operations(WHOLE)
+                   for schema in [operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})]
+                   if "reason" in schema.get("required", [])]
+        self.assertEqual(2, len(reasons))
+        for reason in map(openapi.validator, reasons):
+            self.assertEqual([True, False, False], [reason.is_valid(text) for text in ("why", " \t\n", "")])
+
     def test_every_result_has_an_example(self):
         for method, path, operation, _ in operations(WHOLE):
             for status, response in operation["responses"].items():
