@@ -73,7 +73,7 @@ class Words(unittest.TestCase):
         actions = set(re.findall(r"'([a-z_]+\.[a-z_]+)'", written))
         actions |= {f"incident.{verb}" for verb in ("opened", "repeated", "acknowledged", "resolved", "reopened")}
         actions |= {f"release.{verb}" for name in ("deploy", "releases.sh")
-                    for verb in re.findall(r"\brecord ([a-z]+) ", (ROOT / "scripts" / name).read_text())}
+                    for verb in re.findall(r'\brecord ([a-z]+) "', (ROOT / "scripts" / name).read_text())}
         self.assertEqual(actions, set(constant("ACTIONS", "audit_log/words.js")))
         self.assert_known({f"audited.{action}" for action in actions}, "audit_log/words.js")
 

@@ -236,7 +236,7 @@ class Commands(ShellCase):
         wait_for(self.is_watched, 40, "a watchdog that leads, with the stack's own settings")
         self.stack.reset_pilot()
         self.stack.sql("update pilot_switch set reason = '', changed_by = 'migration'; delete from alerts; delete from alert_silences;"
-                       "delete from front_door_minutes where status_class = 5;"
+                       "delete from front_door_minutes where status_class = 5; delete from ready_samples where not ready;"
                        "update worker_heartbeats set stopped_at = seen_at where stopped_at is null"
                        " and started_at < (select max(started_at) from worker_heartbeats)")
 
