@@ -56,7 +56,10 @@ TORTURE = bool(os.environ.get("MIZAN_TORTURE"))
 
 
 def wait_for(condition, timeout=10, what=None, every=0.02):
-    """The first true value that condition() gives; AssertionError when it gives none in time."""
+    """The first true value that condition() gives; AssertionError when it gives none in time.
+
+    every: seconds until the second look; later ones come more slowly, a tenth of a second apart at the most,
+    as many a condition costs a process of psql."""
     deadline = time.monotonic() + timeout
     while True:
         value = condition()
@@ -65,6 +68,7 @@ def wait_for(condition, timeout=10, what=None, every=0.02):
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout} s for {what or condition}; last: {value!r}")
         time.sleep(every)
+        every = max(every, min(every * 1.5, 0.1))
 
 
 class Answer(collections.namedtuple("Answer", "status headers json")):
