@@ -197,7 +197,7 @@ static void test_budget(void)
 		.text,
 	    "- - incident_budget - -");
 	for (int i = 0; i < 3; i++) {
-		char fingerprint[8];
+		char fingerprint[16];
 
 		(void)snprintf(fingerprint, sizeof fingerprint, "o%d", i);
 		CHECK_STR(finish_new(&cfg, other, NULL, fingerprint, "TOTALS").text, "opened");
