@@ -72,10 +72,6 @@ void work_outcome(struct worker *w, struct task *t, struct openai_raw *raw);
 /* t is to be written as FAILED for this reason; no call, or its call's answer, goes with it. */
 void work_fail(struct worker *w, struct task *t, const char *reason, const char *detail);
 
-/* t is to go back into the queue, its call recorded where there was one: see queue_release(). */
-void work_release(
-    struct task *t, const char *reason, const char *detail, int64_t delay_ms, bool uses_attempt);
-
 /* t goes back since its call could not even be started. */
 void work_not_started(struct task *t, const struct err *why);
 

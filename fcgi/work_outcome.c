@@ -35,13 +35,13 @@ static void report(struct worker *w, const struct task *t, const char *state, in
 		    "provider.state", "provider is %s", now);
 }
 
-void work_release(
+/* Back into the queue, its call recorded where there was one: see queue_release(). */
+static void go_back(
     struct task *t, const char *reason, const char *detail, int64_t delay_ms, bool uses_attempt)
 {
 	t->state = TASK_GOES_BACK;
 	t->failure = reason;
-	if (detail != t->detail)
-		(void)snprintf(t->detail, sizeof t->detail, "%s", detail);
+	(void)snprintf(t->detail, sizeof t->detail, "%s", detail);
 	t->delay_ms = delay_ms;
 	t->uses_attempt = uses_attempt;
 }
@@ -49,13 +49,13 @@ void work_release(
 void work_not_started(struct task *t, const struct err *why)
 {
 	work_log(t, LOG_WARN_LEVEL, "job.call", "not started: %s", why->msg);
-	work_release(t, "client_failed", "the call could not be started", -1, false);
+	go_back(t, "client_failed", "the call could not be started", -1, false);
 }
 
 /* For what the reply says. */
 static void release(struct task *t, int64_t delay_ms, bool uses_attempt)
 {
-	work_release(t, t->reply.reason, t->reply.detail, delay_ms, uses_attempt);
+	go_back(t, t->reply.reason, t->reply.detail, delay_ms, uses_attempt);
 }
 
 static void result(struct task *t)
