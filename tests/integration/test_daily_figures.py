@@ -76,7 +76,7 @@ class SameFigures(KeptCase):
                     seller_name=f"Seller {seller}" if seller else None, seller_tax_id="1234567890" if seller == 3 else None,
                     ms=draw.randrange(1, 5) * (10000 if n in (20, 43, 44) else 500) + draw.randrange(500),
                     smoke=draw.random() < 0.05)
-            self.ledger.resolved(draw.randrange(3), f"{day}T23:59:59.999Z", feedback=draw.choice((None, True)))
+            self.ledger.resolved(draw.randrange(1, 3), f"{day}T23:59:59.999Z", feedback=draw.choice((None, True)))
         self.ledger.write()
 
     def test_whatever_becomes_of_the_rows(self):
@@ -89,13 +89,19 @@ class SameFigures(KeptCase):
         self.assertEqual((7, 0), self.weeks())
         self.assert_as_before("all is kept")
         mine = f"tenant_id = '{self.tenant}' and not smoke and created_at"
+        resolved = f"tenant_id = '{self.tenant}' and resolved_at"
         for what, statement, marked in (
                 ("a day that is gone", f"delete from invoices where {mine} between '2026-02-09' and '2026-02-10'", 1),
                 ("rows that are gone", "delete from invoices where (tenant_id, job_id) in (select tenant_id, job_id from invoices"
                                        f" where {mine} >= '2026-02-13' order by job_id limit 9)", None),
                 ("slower", f"update invoices set pipeline_total_ms = 90000 where {mine} between '2026-01-20' and '2026-01-21'", 1),
                 ("at another time", f"update invoices set created_at = created_at - interval '25 days' where {mine}"
-                                    " between '2026-02-12' and '2026-02-13'", 2)):
+                                    " between '2026-02-12' and '2026-02-13'", 2),
+                ("reopened", f"update incidents set status = 'OPEN', resolved_at = null where {resolved} between '2026-02-03' and '2026-02-04'", 1),
+                ("feedback later", f"update incidents set feedback_correct = false where {resolved} between '2026-02-05' and '2026-02-07'", 2),
+                ("resolved on another day", f"update incidents set resolved_at = resolved_at - interval '10 days' where {resolved}"
+                                            " between '2026-02-11' and '2026-02-12'", 2),
+                ("incidents that are gone", f"delete from incidents where {resolved} between '2026-02-06' and '2026-02-09'", 3)):
             self.stack.sql(statement)
             self.assertGreater(self.stale()[1], 0)
             self.assertGreater(self.weeks()[1], 0)
@@ -110,17 +116,22 @@ class SameFigures(KeptCase):
         self.assert_as_before("late rows")
         self.stack.sql(f"delete from invoices where tenant_id = '{self.tenant}'")
         self.keep()
-        self.assertEqual(((0, 0), (0, 0)), (self.stale(), self.weeks()))
+        self.assertEqual(((0, 0), 0), (self.weeks(), self.stale()[1]))
+        self.assert_as_before("only incidents are left")
+        self.stack.sql(f"delete from incidents where tenant_id = '{self.tenant}'")
+        self.keep()
+        self.assertEqual((0, 0), self.stale())
         self.assert_as_before("nothing is left")
 
     def test_kept_days_are_what_is_read(self):
         """Or this would test nothing."""
         self.ledger.invoices(3, "2026-02-14T01:00:00Z", "mismatch", severity="S1", ratio=0.3, seller_name="S", ms=5).write()
         self.keep()
-        self.stack.sql("update daily_figures set figures.total_invoices = 77, mismatch.over_20 = 78, seller_totals = '{79}',"
+        self.stack.sql("update daily_figures set figures.total_invoices = 77, figures.resolved_total = 81, mismatch.over_20 = 78, seller_totals = '{79}',"
                        f" pipeline_ms = array_fill(80, array[77]) where tenant_id = '{self.tenant}'")
         answer = self.health("2026-02-14", 1)
         self.assertEqual((77, 80), tuple(answer["current_period"][k] for k in ("total_invoices", "p95_pipeline_total_ms")))
+        self.assertEqual([81], [m["n"] for m in answer["metrics"] if m["name"] == "feedback_coverage"])
         self.assertEqual((78, 79), (answer["histogram"][4]["count"], answer["top_offenders_by_count"][0]["total_count"]))
 
     def test_whole_weeks_are_read_as_such(self):
@@ -177,6 +188,14 @@ class Making(KeptCase):
         over = self.stack.value(f"select clock_timestamp() > utc_day('{today}') + interval '1 hour'") == "t"
         self.assertEqual((int(over), 0), self.stale())
         self.assertEqual(3, self.health(today, 2)["current_period"]["total_invoices"])
+
+    def test_a_day_that_is_marked_too_soon_waits(self):
+        """What its last transactions write is not there yet."""
+        today = self.stack.value("select utc_today()")
+        self.ledger.invoices(2, f"{today}T00:00:00Z").write()
+        self.stack.sql(f"insert into daily_figures (tenant_id, day) values ('{self.tenant}', '{today}')")
+        self.keep()
+        self.assertEqual((0, 1), self.stale())
 
     def test_nobody_makes_a_day_from_rows_that_are_about_to_go(self):
         """Whether it is kept then, marked, or neither."""

@@ -365,6 +365,20 @@ class Queue(MetricsCase):
         self.assertEqual(3, self.depth())
         self.assertEqual({"depth": 3, "stuck_count": 0}, self.health()["queue"])
 
+    def test_after_a_day_that_is_summed_up(self):
+        """Whether it says that jobs waited at its end or that none did; one that was retried since counts from then."""
+        self.ledger.jobs(1, "2026-01-15T10:00:00Z", waited="2 days", finished="started_at + interval '1 hour'")
+        self.ledger.jobs(2, "2026-01-17T23:00:00Z", waited="2 hours")
+        self.ledger.jobs(3, "2025-12-01T00:00:00Z", state="FAILED", waited="48 days 9 hours", finished="started_at").write()
+        self.stack.sql("update jobs set retried_at = started_at - interval '1 minute'"
+                       f" where tenant_id = '{self.tenant}' and created_at < '2026-01-16'")
+        days = [f"2026-01-{d}" for d in range(15, 20)]
+        want = [0, 0, 2, 3, 0]
+        self.assertEqual(want, [self.depth(day=day) for day in days])
+        for day in days:
+            self.stack.sql(f"select run_summary_write('{day}', '{self.tenant}')")
+            self.assertEqual(want, [self.depth(day=day) for day in days])
+
 
 class FrontDoor(MetricsCase):
     def test_error_rate(self):

@@ -1,0 +1,185 @@
+-- System health reads less: what was resolved on a day that is over is counted once, as its invoices are
+-- (0017), jobs that waited over midnight are looked for only where there were any, and the front door's
+-- days are read as they are kept (0020).
+
+-- In the order in which results take them: who comes later waits, and holds nothing of it.
+lock table jobs, incidents, daily_figures in exclusive mode;
+
+-- Whoever changes what was resolved on a day that is over holds its row until he commits, as with its
+-- invoices.
+create function daily_figures_resolved() returns trigger language plpgsql volatile security definer
+    set search_path = public, pg_temp as $$
+begin
+	if tg_level = 'ROW' then
+		insert into daily_figures (tenant_id, day)
+		select distinct new.tenant_id, utc_date(at) from unnest(array[old.resolved_at, new.resolved_at]) at
+		 where at < utc_day(utc_today()) order by 1, 2
+		    on conflict (tenant_id, day) do update set stale = true;
+	else
+		insert into daily_figures (tenant_id, day)
+		select distinct tenant_id, utc_date(resolved_at) from gone
+		 where resolved_at < utc_day(utc_today()) order by 1, 2
+		    on conflict (tenant_id, day) do update set stale = true;
+	end if;
+	return null;
+end $$;
+comment on function daily_figures_resolved() is 'A day whose resolved incidents change has to be made anew';
+revoke execute on function daily_figures_resolved() from public;
+create trigger daily_figures_insert after insert on incidents for each row
+    when (new.resolved_at < date_trunc('day', now(), 'UTC')) execute function daily_figures_resolved();
+create trigger daily_figures_update after update on incidents for each row
+    when ((old.status is distinct from new.status or old.resolved_at is distinct from new.resolved_at
+           or old.feedback_correct is distinct from new.feedback_correct)
+          and least(old.resolved_at, new.resolved_at) < date_trunc('day', now(), 'UTC'))
+    execute function daily_figures_resolved();
+create trigger daily_figures_delete after delete on incidents referencing old table as gone
+    for each statement execute function daily_figures_resolved();
+alter table incidents enable always trigger daily_figures_insert;
+alter table incidents enable always trigger daily_figures_update;
+alter table incidents enable always trigger daily_figures_delete;
+
+comment on column daily_figures.figures is 'Of the day';
+update daily_figures d
+   set figures.resolved_total = r.total, figures.resolved_with_feedback = r.with_feedback,
+       figures.feedback_coverage = rate(r.with_feedback, r.total)
+  from daily_figures k, resolved_counts(k.tenant_id, utc_day(k.day), utc_day(k.day + 1)) r
+ where not d.stale and (k.tenant_id, k.day) = (d.tenant_id, d.day);
+
+-- As before (0017), with the incidents resolved.
+create or replace function figures_of_days(p_tenant text, p_from date, p_to date) returns figures language plpgsql stable as $$
+declare
+	f figures;
+begin
+	select coalesce(sum((d.figures).total_invoices), 0), coalesce(sum((d.figures).mismatch_count), 0),
+	       coalesce(sum((d.figures).incident_count), 0), coalesce(sum((d.figures).s1_count), 0),
+	       coalesce(sum((d.figures).s2_count), 0), coalesce(sum((d.figures).ocr_suspect_count), 0),
+	       coalesce(sum((d.figures).accept_rounding_count), 0), coalesce(sum((d.figures).resolved_total), 0),
+	       coalesce(sum((d.figures).resolved_with_feedback), 0)
+	  into f.total_invoices, f.mismatch_count, f.incident_count, f.s1_count, f.s2_count,
+	       f.ocr_suspect_count, f.accept_rounding_count, f.resolved_total, f.resolved_with_feedback
+	  from (select figures from daily_figures
+	         where tenant_id = p_tenant and day between p_from and p_to and not stale
+	        union all
+	        select figures(p_tenant, n.began, n.ends) from days_not_kept(p_tenant, p_from, p_to) n) d;
+	f.p95_pipeline_total_ms := p95_of_days(p_tenant, p_from, p_to, f.total_invoices);
+	return figures_rates(f);
+end $$;
+
+-- As before (0020), but a day that had to be made anew waits for its hour, too, and one without
+-- invoices is kept where incidents were resolved.
+create or replace function daily_figures_keep() returns boolean language plpgsql volatile security definer
+    set search_path = public, pg_temp as $$
+declare
+	v_day date;
+	next  record;
+	n     integer := 0;
+begin
+	select utc_date(figures) into v_day from days_done for update;
+	for next in select tenant_id, day from daily_figures where stale and day < v_day
+	             order by tenant_id, day limit 20 for update skip locked loop
+		perform daily_figures_make(next.tenant_id, next.day);
+		n := n + 1;
+	end loop;
+	if n > 0 then
+		return true;
+	end if;
+	if utc_day(v_day + 1) <= clock_timestamp() - interval '1 hour' then
+		insert into daily_figures (tenant_id, day)
+		select t.id, v_day from tenants() t (id)
+		 where exists (select from invoices v where v.tenant_id = t.id and not v.smoke
+		                  and v.created_at >= utc_day(v_day) and v.created_at < utc_day(v_day + 1))
+		    or exists (select from incidents i where i.tenant_id = t.id and i.status = 'RESOLVED'
+		                  and i.resolved_at >= utc_day(v_day) and i.resolved_at < utc_day(v_day + 1))
+		 order by 1 on conflict do nothing;
+		update days_done set figures = utc_day(v_day + 1);
+		return true;
+	end if;
+	for next in select tenant_id, week from weekly_sellers where stale and week + 7 <= v_day
+	             order by tenant_id, week limit 5 for update skip locked loop
+		perform weekly_sellers_make(next.tenant_id, next.week);
+		n := n + 1;
+	end loop;
+	return n > 0;
+end $$;
+
+-- As before (0017), with the incidents resolved.
+create or replace function daily_figures_make(p_tenant text, p_day date) returns void language plpgsql volatile as $$
+declare
+	began timestamptz := utc_day(p_day);
+	ends  timestamptz := utc_day(p_day + 1);
+begin
+	update daily_figures d
+	   set stale = false, figures = figures(p_tenant, began, ends), mismatch = mismatch_counts(p_tenant, began, ends),
+	       pipeline_ms = array(select pipeline_total_ms from invoices
+	                            where tenant_id = p_tenant and not smoke and created_at >= began and created_at < ends
+	                            order by pipeline_total_ms desc),
+	       (seller_keys, seller_totals, seller_mismatches, seller_last) = (
+	           select coalesce(array_agg(s.seller_key order by s.seller_key), '{}'), coalesce(array_agg(s.total order by s.seller_key), '{}'),
+	                  coalesce(array_agg(s.mismatches order by s.seller_key), '{}'), coalesce(array_agg(s.last order by s.seller_key), '{}')
+	             from seller_counts(p_tenant, began, ends) s)
+	 where d.tenant_id = p_tenant and d.day = p_day;
+	delete from daily_figures d
+	 where d.tenant_id = p_tenant and d.day = p_day and (d.figures).total_invoices = 0 and (d.figures).resolved_total = 0;
+end $$;
+
+-- The queue.
+
+create index jobs_retried on jobs (tenant_id, retried_at) where retried_at is not null;
+
+-- As before (0017), but the week before is read only where its last day's run summary does not say
+-- that nothing waited at its end.
+create or replace function queue_depths(p_tenant text, p_from date, p_to date)
+returns table (day date, accepted bigint, depth bigint, max_depth bigint) language plpgsql stable as $$
+declare
+	began timestamptz := utc_day(p_from);
+	ends  timestamptz := utc_day(p_to + 1);
+	-- Older ones are looked for only among those that wait still.
+	since timestamptz := case
+	    when (select (s.summary->'queue'->>'depth')::bigint from run_summaries s
+	           where s.tenant_id = p_tenant and s.day = p_from - 1) = 0 then began
+	    else began - interval '7 days' end;
+begin
+	return query
+	with job as (
+		select created_at, coalesce(retried_at, created_at) as entered_at,
+		       case when state <> 'QUEUED' then coalesce(started_at, finished_at) end as left_at
+		  from jobs where tenant_id = p_tenant and not smoke and created_at >= since and created_at < ends
+		   and (created_at >= began or state = 'QUEUED' or coalesce(started_at, finished_at, 'infinity') >= began)
+		union all
+		select created_at, retried_at, coalesce(started_at, finished_at) from jobs
+		 where tenant_id = p_tenant and not smoke and state <> 'QUEUED' and created_at < since
+		   and retried_at >= began and retried_at < ends
+		union all
+		select created_at, coalesce(retried_at, created_at), null from jobs
+		 where tenant_id = p_tenant and not smoke and state = 'QUEUED' and created_at < since
+	), step (at, step, accepted) as (
+		select greatest(entered_at, began), 1, 0 from job
+		 where entered_at < ends and (left_at is null or left_at >= began)
+		union all
+		select left_at, -1, 0 from job where entered_at < ends and left_at >= began and left_at < ends
+		union all
+		select created_at, 0, 1 from job where created_at >= began
+		union all
+		select utc_day(p_from + n), 0, 0 from generate_series(0, p_to - p_from) n
+	), running as (
+		select (s.at at time zone 'UTC')::date as on_day, s.step, s.accepted,
+		       sum(s.step) over (order by s.at, s.step <> 0, s.step desc rows unbounded preceding) as waiting
+		  from step s
+	)
+	select r.on_day, sum(r.accepted), (sum(sum(r.step)) over (order by r.on_day))::bigint, max(r.waiting)
+	  from running r group by r.on_day;
+end $$;
+
+-- The front door.
+
+create or replace function front_door_days(p_tenant text, p_from date, p_to date)
+returns table (day date, requests bigint, errors_4xx bigint, errors_5xx bigint) language sql stable as $$
+	select f.day, sum(f.requests)::bigint,
+	       coalesce(sum(f.requests) filter (where f.status_class = 4), 0)::bigint,
+	       coalesce(sum(f.requests) filter (where f.status_class = 5), 0)::bigint
+	  from front_door_daily f
+	 where f.tenant_id in (p_tenant, case when p_tenant = 'default' then '' else p_tenant end)
+	   and f.route in ('/full-process', '/jobs/{id}')
+	   and f.day between p_from and p_to
+	 group by 1
+$$;
