@@ -1,54 +1,64 @@
 -- System health reads less: what was resolved on a day that is over is counted once, as its invoices are
--- (0017), jobs that waited over midnight are looked for only where there were any, and the front door's
--- days are read as they are kept (0020).
+-- (0017), the queue's week before is read only where jobs waited, and the front door's days as they are
+-- kept (0020).
 
 -- In the order in which results take them: who comes later waits, and holds nothing of it.
 lock table jobs, incidents, daily_figures in exclusive mode;
 
--- Whoever changes what was resolved on a day that is over holds its row until he commits, as with its
--- invoices.
-create function daily_figures_resolved() returns trigger language plpgsql volatile security definer
+-- Incidents resolved on days that are over are kept in daily_figures, too.  Whoever changes one of them
+-- later says so here, in a row of his own, so that nobody waits for another and the day's invoices need
+-- not be read again.  A mark is seen with the change, or neither is.
+create table resolved_changes (
+	tenant_id text not null,
+	day       date not null
+);
+create index resolved_changes_day on resolved_changes (tenant_id, day);
+comment on table resolved_changes is 'Days that are over and whose resolved incidents have changed since: how many there are is counted anew';
+comment on column resolved_changes.tenant_id is 'Tenant';
+comment on column resolved_changes.day is 'The day, UTC';
+alter table resolved_changes enable row level security;
+create policy everything on resolved_changes to mizan_admin, mizan_watchdog using (true);
+grant select on resolved_changes to mizan_admin, mizan_watchdog;
+
+create function resolved_changed() returns trigger language plpgsql volatile security definer
     set search_path = public, pg_temp as $$
 begin
 	if tg_level = 'ROW' then
-		insert into daily_figures (tenant_id, day)
+		insert into resolved_changes (tenant_id, day)
 		select distinct new.tenant_id, utc_date(at) from unnest(array[old.resolved_at, new.resolved_at]) at
-		 where at < utc_day(utc_today()) order by 1, 2
-		    on conflict (tenant_id, day) do update set stale = true;
+		 where at < utc_day(utc_today());
 	else
-		insert into daily_figures (tenant_id, day)
-		select distinct tenant_id, utc_date(resolved_at) from gone
-		 where resolved_at < utc_day(utc_today()) order by 1, 2
-		    on conflict (tenant_id, day) do update set stale = true;
+		insert into resolved_changes (tenant_id, day)
+		select distinct tenant_id, utc_date(resolved_at) from gone where resolved_at < utc_day(utc_today());
 	end if;
 	return null;
 end $$;
-comment on function daily_figures_resolved() is 'A day whose resolved incidents change has to be made anew';
-revoke execute on function daily_figures_resolved() from public;
-create trigger daily_figures_insert after insert on incidents for each row
-    when (new.resolved_at < date_trunc('day', now(), 'UTC')) execute function daily_figures_resolved();
-create trigger daily_figures_update after update on incidents for each row
+comment on function resolved_changed() is 'Marks the days on which what has changed was resolved';
+revoke execute on function resolved_changed() from public;
+create trigger resolved_insert after insert on incidents for each row
+    when (new.resolved_at < date_trunc('day', now(), 'UTC')) execute function resolved_changed();
+create trigger resolved_update after update on incidents for each row
     when ((old.status is distinct from new.status or old.resolved_at is distinct from new.resolved_at
-           or old.feedback_correct is distinct from new.feedback_correct)
+           or (old.feedback_correct is null) is distinct from (new.feedback_correct is null))
           and least(old.resolved_at, new.resolved_at) < date_trunc('day', now(), 'UTC'))
-    execute function daily_figures_resolved();
-create trigger daily_figures_delete after delete on incidents referencing old table as gone
-    for each statement execute function daily_figures_resolved();
-alter table incidents enable always trigger daily_figures_insert;
-alter table incidents enable always trigger daily_figures_update;
-alter table incidents enable always trigger daily_figures_delete;
+    execute function resolved_changed();
+create trigger resolved_delete after delete on incidents referencing old table as gone
+    for each statement execute function resolved_changed();
+alter table incidents enable always trigger resolved_insert;
+alter table incidents enable always trigger resolved_update;
+alter table incidents enable always trigger resolved_delete;
 
-comment on column daily_figures.figures is 'Of the day';
-update daily_figures d
-   set figures.resolved_total = r.total, figures.resolved_with_feedback = r.with_feedback,
-       figures.feedback_coverage = rate(r.with_feedback, r.total)
-  from daily_figures k, resolved_counts(k.tenant_id, utc_day(k.day), utc_day(k.day + 1)) r
- where not d.stale and (k.tenant_id, k.day) = (d.tenant_id, d.day);
+comment on table daily_figures is 'What the invoices of a day that is over say; a day without a row, or with a stale one, is read from the rows';
+comment on column daily_figures.figures is 'Of the day; what is said there of incidents resolved may have changed where resolved_changes says so';
 
--- As before (0017), with the incidents resolved.
+-- Kept rows have had no marks so far.
+insert into resolved_changes (tenant_id, day) select tenant_id, day from daily_figures where not stale;
+
+-- As before (0017), with the incidents resolved as they are kept.
 create or replace function figures_of_days(p_tenant text, p_from date, p_to date) returns figures language plpgsql stable as $$
 declare
-	f figures;
+	f         figures;
+	corrected record;
 begin
 	select coalesce(sum((d.figures).total_invoices), 0), coalesce(sum((d.figures).mismatch_count), 0),
 	       coalesce(sum((d.figures).incident_count), 0), coalesce(sum((d.figures).s1_count), 0),
@@ -61,6 +71,14 @@ begin
 	         where tenant_id = p_tenant and day between p_from and p_to and not stale
 	        union all
 	        select figures(p_tenant, n.began, n.ends) from days_not_kept(p_tenant, p_from, p_to) n) d;
+	select coalesce(sum(r.total - (d.figures).resolved_total), 0) as total,
+	       coalesce(sum(r.with_feedback - (d.figures).resolved_with_feedback), 0) as with_feedback
+	  into corrected
+	  from daily_figures d, resolved_counts(p_tenant, utc_day(d.day), utc_day(d.day + 1)) r
+	 where d.tenant_id = p_tenant and not d.stale
+	   and d.day = any (array(select day from resolved_changes where tenant_id = p_tenant and day between p_from and p_to));
+	f.resolved_total := f.resolved_total + corrected.total;
+	f.resolved_with_feedback := f.resolved_with_feedback + corrected.with_feedback;
 	f.p95_pipeline_total_ms := p95_of_days(p_tenant, p_from, p_to, f.total_invoices);
 	return figures_rates(f);
 end $$;
@@ -100,8 +118,30 @@ begin
 	end loop;
 end $$;
 
--- As before (0020), but a day that had to be made anew waits for its hour, too, and one without
--- invoices is kept where incidents were resolved.
+-- Marks whose day is not kept say nothing: it is read from the rows, or made after them.
+create function resolved_keep() returns boolean language plpgsql volatile as $$
+declare
+	next record;
+	r    record;
+	n    integer := 0;
+begin
+	delete from resolved_changes c
+	 where not exists (select from daily_figures d where d.tenant_id = c.tenant_id and d.day = c.day and not d.stale);
+	for next in select d.tenant_id, d.day from daily_figures d
+	             where not d.stale and exists (select from resolved_changes c where c.tenant_id = d.tenant_id and c.day = d.day)
+	             order by 1, 2 limit 100 for update skip locked loop
+		delete from resolved_changes c where c.tenant_id = next.tenant_id and c.day = next.day;
+		select * into r from resolved_counts(next.tenant_id, utc_day(next.day), utc_day(next.day + 1));
+		update daily_figures d set figures.resolved_total = r.total, figures.resolved_with_feedback = r.with_feedback
+		 where d.tenant_id = next.tenant_id and d.day = next.day;
+		n := n + 1;
+	end loop;
+	return n > 0;
+end $$;
+comment on function resolved_keep() is 'Counts what was resolved on some of the days that are marked; true: there may be more';
+revoke execute on function resolved_keep() from public;
+
+-- As before (0020), but a day that is marked waits for its hour, too; and the incidents resolved.
 create or replace function daily_figures_keep() returns boolean language plpgsql volatile security definer
     set search_path = public, pg_temp as $$
 declare
@@ -129,6 +169,9 @@ begin
 		update days_done set figures = utc_day(v_day + 1);
 		return true;
 	end if;
+	if resolved_keep() then
+		return true;
+	end if;
 	for next in select tenant_id, week from weekly_sellers where stale and week + 7 <= v_day
 	             order by tenant_id, week limit 5 for update skip locked loop
 		perform weekly_sellers_make(next.tenant_id, next.week);
@@ -136,8 +179,9 @@ begin
 	end loop;
 	return n > 0;
 end $$;
+comment on function daily_figures_keep() is 'Makes some of the days and weeks that are over, and counts some that are marked; true: there may be more';
 
--- As before (0017), with the incidents resolved.
+-- As before (0017), but a day stays where incidents were resolved.
 create or replace function daily_figures_make(p_tenant text, p_day date) returns void language plpgsql volatile as $$
 declare
 	began timestamptz := utc_day(p_day);
@@ -156,13 +200,24 @@ begin
 	delete from daily_figures d
 	 where d.tenant_id = p_tenant and d.day = p_day and (d.figures).total_invoices = 0 and (d.figures).resolved_total = 0;
 end $$;
+comment on function daily_figures_make(text, date) is 'Makes a row that is there from the rows of its day; without any, it goes';
+
+-- As before (0020), and resolved_changes after the incidents, which mark it.
+create or replace function tenant_tables() returns table (place integer, name text, fate text) language sql immutable as $$
+	values (1, 'idempotency_keys', 'purged'), (2, 'provider_calls', 'purged'), (3, 'invoices', 'purged'),
+	       (4, 'incident_feedback', 'purged'), (5, 'incidents', 'purged'), (6, 'jobs', 'purged'), (7, 'documents', 'purged'),
+	       (8, 'latency_baselines', 'purged'), (9, 'daily_figures', 'purged'), -- after the invoices: they mark it
+	       (10, 'weekly_sellers', 'purged'), (11, 'resolved_changes', 'purged'), (12, 'front_door_minutes', 'report'),
+	       (13, 'front_door_daily', 'report'), (14, 'run_summaries', 'report'), (15, 'audit_log', 'kept'), (16, 'api_keys', 'kept')
+$$;
 
 -- The queue.
 
 create index jobs_retried on jobs (tenant_id, retried_at) where retried_at is not null;
 
--- As before (0017), but the week before is read only where its last day's run summary does not say
--- that nothing waited at its end.
+-- As before (0017), but of the week before only the last day is read where its run summary says that
+-- nothing waited at its end.  That day is: who was at work then may have been handed back since, and
+-- counts as if it had waited all the time.
 create or replace function queue_depths(p_tenant text, p_from date, p_to date)
 returns table (day date, accepted bigint, depth bigint, max_depth bigint) language plpgsql stable as $$
 declare
@@ -171,7 +226,7 @@ declare
 	-- Older ones are looked for only among those that wait still.
 	since timestamptz := case
 	    when (select (s.summary->'queue'->>'depth')::bigint from run_summaries s
-	           where s.tenant_id = p_tenant and s.day = p_from - 1) = 0 then began
+	           where s.tenant_id = p_tenant and s.day = p_from - 1) = 0 then began - interval '1 day'
 	    else began - interval '7 days' end;
 begin
 	return query
@@ -221,9 +276,9 @@ $$;
 
 -- Text.
 
--- As before (0009), but how often a text occurs is not the planner's guess any more, for which a rare
--- one was looked for from the newest incident to the oldest: in the newest of those that fit otherwise,
--- and by the text's index where they do not fill a page.
+-- As before (0009), but how rare a text is does not hang on the planner's guess.  It is looked for in the
+-- newest 2,000 that fit otherwise, and where these do not fill a page, in all that fit: put in order only
+-- after they are found, or a rare text would be looked for from the newest incident to the oldest.
 create or replace function incident_list(p_tenant text, p_status text, p_severity text, p_category text, p_flag text,
     p_seller text, p_q text, p_limit integer, p_cursor text) returns json language plpgsql stable
     security definer set search_path = public, pg_temp as $$

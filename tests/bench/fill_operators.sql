@@ -17,7 +17,7 @@ set maintenance_work_mem = '256MB';
 set synchronous_commit = off;
 begin;
 alter table invoices disable trigger daily_figures_insert; -- for late ones, one at a time
-alter table incidents disable trigger daily_figures_insert;
+alter table incidents disable trigger resolved_insert, disable trigger resolved_update;
 select setseed(0.4) \g /dev/null
 
 -- One row per job, with everything that is drawn at random.
@@ -143,7 +143,7 @@ select * from (
 	  from generate_series(1, 180) g) entries
  order by at;
 alter table invoices enable always trigger daily_figures_insert;
-alter table incidents enable always trigger daily_figures_insert;
+alter table incidents enable always trigger resolved_insert, enable always trigger resolved_update;
 commit;
 vacuum analyze documents, jobs, incidents, invoices, provider_calls, front_door_minutes, incident_feedback, audit_log;
 -- A system in use has kept the days that are over, and summed up the counters of /metrics.

@@ -89,6 +89,7 @@ class Receiver:
         self.received, self.faults = [], []
         self.lock = threading.Lock()
         self.scripts = collections.defaultdict(collections.deque)
+        self.retry_after = RETRY_AFTER  # what 429 asks for, in seconds
         self.closing = threading.Event()
 
     def __enter__(self):
@@ -131,6 +132,7 @@ class Receiver:
     def reset(self):
         """As if nothing had come."""
         with self.lock:
+            self.retry_after = RETRY_AFTER
             self.scripts.clear()
             self.received.clear()
             self.faults.clear()
@@ -184,11 +186,10 @@ class Receiver:
             self.answer(handler, verdict, b"")
         return None
 
-    @staticmethod
-    def answer(handler, status, body):
+    def answer(self, handler, status, body):
         handler.send_response(status)
         handler.send_header("Content-Length", str(len(body)))
         if status == 429:
-            handler.send_header("Retry-After", str(RETRY_AFTER))
+            handler.send_header("Retry-After", str(self.retry_after))
         handler.end_headers()
         handler.wfile.write(body)

@@ -133,17 +133,21 @@ class Delivery(AlertCase):
     def test_limited(self):
         """429 holds up its channel for as long as it says, and no other."""
         first, second = self.alert(), self.alert("error_5xx")
+        self.receiver.retry_after = 20
         self.receiver.script("slack_alerts", 429)
         a = self.message(first)
         wait_for(lambda: self.row(a)[2] == "HTTP 429", 15, "the refusal")
         b, pager = self.message(second), self.message(second, channel="pagerduty")
         self.receiver.script("slack_alerts", 429)
         self.stack.sql(f"update alert_deliveries set due_at = clock_timestamp() where id = {a};"
-                       f"update alert_deliveries set due_at = clock_timestamp() + interval '1 second' where id = {b}")
+                       f"update alert_deliveries set due_at = clock_timestamp() + interval '10 seconds' where id = {b}")
         wait_for(lambda: self.row(a)[0] == 2 and self.row(a)[3] > 0, 15, "the second refusal")
         self.assertGreaterEqual(self.row(b)[3], self.row(a)[3] - 0.01)
         self.wait_for_state(pager, "delivered")
         self.assertEqual(0, self.row(b)[0])
+        self.stack.sql(f"update alert_deliveries set due_at = clock_timestamp() where id in ({a}, {b})")
+        for delivery in (a, b):
+            self.wait_for_state(delivery, "delivered")
 
     def test_a_pager_s_400_is_final(self):
         alert = self.alert("error_5xx")

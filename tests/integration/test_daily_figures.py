@@ -47,6 +47,11 @@ class KeptCase(MetricsCase):
             "select count(*) filter (where not stale), count(*) filter (where stale) from weekly_sellers"
             f" where tenant_id = '{self.tenant}'")[0]))
 
+    def marked(self):
+        """The days whose resolved incidents have changed."""
+        return [row[0] for row in self.stack.sql(
+            f"select distinct day from resolved_changes where tenant_id = '{self.tenant}' order by 1")]
+
     def assert_as_before(self, what):
         answers = ", ".join(f"system_health('{self.tenant}', '{day}', {days}, 10)::jsonb - '{{generated_at,front_door_routes}}'::text[]"
                             for day, days in PERIODS)
@@ -89,19 +94,13 @@ class SameFigures(KeptCase):
         self.assertEqual((7, 0), self.weeks())
         self.assert_as_before("all is kept")
         mine = f"tenant_id = '{self.tenant}' and not smoke and created_at"
-        resolved = f"tenant_id = '{self.tenant}' and resolved_at"
         for what, statement, marked in (
                 ("a day that is gone", f"delete from invoices where {mine} between '2026-02-09' and '2026-02-10'", 1),
                 ("rows that are gone", "delete from invoices where (tenant_id, job_id) in (select tenant_id, job_id from invoices"
                                        f" where {mine} >= '2026-02-13' order by job_id limit 9)", None),
                 ("slower", f"update invoices set pipeline_total_ms = 90000 where {mine} between '2026-01-20' and '2026-01-21'", 1),
                 ("at another time", f"update invoices set created_at = created_at - interval '25 days' where {mine}"
-                                    " between '2026-02-12' and '2026-02-13'", 2),
-                ("reopened", f"update incidents set status = 'OPEN', resolved_at = null where {resolved} between '2026-02-03' and '2026-02-04'", 1),
-                ("feedback later", f"update incidents set feedback_correct = false where {resolved} between '2026-02-05' and '2026-02-07'", 2),
-                ("resolved on another day", f"update incidents set resolved_at = resolved_at - interval '10 days' where {resolved}"
-                                            " between '2026-02-11' and '2026-02-12'", 2),
-                ("incidents that are gone", f"delete from incidents where {resolved} between '2026-02-06' and '2026-02-09'", 3)):
+                                    " between '2026-02-12' and '2026-02-13'", 2)):
             self.stack.sql(statement)
             self.assertGreater(self.stale()[1], 0)
             self.assertGreater(self.weeks()[1], 0)
@@ -114,14 +113,39 @@ class SameFigures(KeptCase):
         self.ledger.invoices(7, "2026-02-14T01:00:00Z", "mismatch", severity="S1", incident="opened", ms=70000).write()
         self.assertEqual(1, self.stale()[1])
         self.assert_as_before("late rows")
+        self.resolved_incidents_change()
         self.stack.sql(f"delete from invoices where tenant_id = '{self.tenant}'")
         self.keep()
         self.assertEqual(((0, 0), 0), (self.weeks(), self.stale()[1]))
         self.assert_as_before("only incidents are left")
         self.stack.sql(f"delete from incidents where tenant_id = '{self.tenant}'")
-        self.keep()
-        self.assertEqual((0, 0), self.stale())
         self.assert_as_before("nothing is left")
+        self.keep()
+        self.assert_as_before("nothing is left, kept")
+
+    def resolved_incidents_change(self):
+        """Their days are marked, and nothing else of them is made anew."""
+        self.keep()
+        resolved = f"tenant_id = '{self.tenant}' and resolved_at"
+        for what, statement, marked in (
+                ("reopened", f"update incidents set status = 'OPEN', resolved_at = null where {resolved} between '2026-02-03' and '2026-02-04'",
+                 ["2026-02-03"]),
+                ("feedback later or none", "update incidents set feedback_correct = case when feedback_correct is null then false end"
+                                           f" where {resolved} between '2026-02-05' and '2026-02-07'", ["2026-02-05", "2026-02-06"]),
+                ("another feedback", f"update incidents set feedback_correct = not feedback_correct where {resolved} > '2026-01-01'", []),
+                ("acknowledged", f"update incidents set status = 'ACK' where tenant_id = '{self.tenant}' and status = 'OPEN'", []),
+                ("on another day", f"update incidents set resolved_at = resolved_at - interval '10 days' where {resolved}"
+                                   " between '2026-02-11' and '2026-02-12'", ["2026-02-01", "2026-02-11"]),
+                ("gone", f"delete from incidents where {resolved} between '2026-02-08' and '2026-02-10'", ["2026-02-08", "2026-02-09"])):
+            self.stack.sql(statement)
+            self.assertEqual((marked, 0), (self.marked(), self.stale()[1]), what)
+            self.assert_as_before(what)
+            self.keep()
+            self.assertEqual([], self.marked())
+            self.assert_as_before(f"{what}, kept")
+        self.ledger.resolved(3, "2026-02-07T12:00:00Z", feedback=True).write()
+        self.assertEqual((["2026-02-07"], 0), (self.marked(), self.stale()[1]))
+        self.assert_as_before("resolved late")
 
     def test_kept_days_are_what_is_read(self):
         """Or this would test nothing."""
@@ -213,3 +237,20 @@ class Making(KeptCase):
                 self.keep()
                 self.assertEqual((1, 0), self.stale())
                 self.assertEqual(n, self.health("2026-02-14")["current_period"]["total_invoices"])
+
+    def test_nobody_counts_an_incident_that_is_about_to_change(self):
+        """Nor waits for it, nor is waited for: marks are everybody's own."""
+        self.ledger.resolved(4, "2026-02-14T01:00:00Z", feedback=True).write()
+        self.keep()
+        mine = f"where tenant_id = '{self.tenant}'"
+        with transaction(self.stack) as one, transaction(self.stack) as other:
+            one(f"update incidents set feedback_correct = null where id = (select min(id::text)::uuid from incidents {mine})")
+            other(f"delete from incidents where id = (select max(id::text)::uuid from incidents {mine})")
+            self.keep()
+            self.assertEqual([], self.marked())
+        self.assertEqual(["2026-02-14"], self.marked())
+        for _ in range(2):
+            metric = self.metric("feedback_coverage", day="2026-02-14")
+            self.assertEqual((3, 0.6667), (metric["n"], metric["value"]))
+            self.keep()
+        self.assertEqual([], self.marked())

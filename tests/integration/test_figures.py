@@ -368,16 +368,25 @@ class Queue(MetricsCase):
     def test_after_a_day_that_is_summed_up(self):
         """Whether it says that jobs waited at its end or that none did; one that was retried since counts from then."""
         self.ledger.jobs(1, "2026-01-15T10:00:00Z", waited="2 days", finished="started_at + interval '1 hour'")
-        self.ledger.jobs(2, "2026-01-17T23:00:00Z", waited="2 hours")
+        self.ledger.jobs(1, "2026-01-16T10:00:00Z")
+        self.ledger.jobs(5, "2026-01-17T23:00:00Z", waited="2 hours")
         self.ledger.jobs(3, "2025-12-01T00:00:00Z", state="FAILED", waited="48 days 9 hours", finished="started_at").write()
         self.stack.sql("update jobs set retried_at = started_at - interval '1 minute'"
                        f" where tenant_id = '{self.tenant}' and created_at < '2026-01-16'")
         days = [f"2026-01-{d}" for d in range(15, 20)]
-        want = [0, 0, 2, 3, 0]
+        want = [0, 1, 5, 5, 0]
         self.assertEqual(want, [self.depth(day=day) for day in days])
         for day in days:
             self.stack.sql(f"select run_summary_write('{day}', '{self.tenant}')")
             self.assertEqual(want, [self.depth(day=day) for day in days])
+
+    def test_handed_back_after_midnight(self):
+        """At work when the day was summed up: nothing waited.  Then its call failed, and it counts as if it had."""
+        self.ledger.jobs(3, f"{DAY}T23:59:30Z", waited="1 second").write()
+        self.stack.sql(f"select run_summary_write('{DAY}', '{self.tenant}')")
+        self.stack.sql("update jobs set started_at = '2026-01-18T00:03:00Z', finished_at = '2026-01-18T00:03:01Z'"
+                       f" where tenant_id = '{self.tenant}'")
+        self.assertEqual(3, self.depth(day="2026-01-18"))
 
 
 class FrontDoor(MetricsCase):

@@ -51,6 +51,7 @@ STAYS = {
     "invoices": ["issue_date"],
     "jobs": ["lease_until"],
     "provider_state": ["blocked_until", "changed_at"],
+    "resolved_changes": ["day"],  # likewise: its incidents
     "schema_migrations": ["applied_at"],
     "sessions": ["created_at", "expires_at", "ended_at"],
     "watch_leader": ["since", "seen_at", "evaluated_at"],
