@@ -67,7 +67,8 @@ bool pg_wait_socket(PGconn *conn, short events, int64_t deadline)
  * Ours have the last word over the URL's: every wait has an end (SPEC §4, ARCHITECTURE), the
  * server's too: of a host that vanished amid a pipeline it would keep the locks for two hours.
  * Plans are made once for a connection, often while a table is still empty, and kept: so the
- * index is preferred from the start, and JIT kept from judging plans by that penalty.
+ * index is preferred from the start, and JIT kept from judging plans by that penalty.  A statement takes
+ * one core, so that what operators look at leaves the others to uploads.
  */
 static PGconn *connect_to(const struct pg *pg)
 {
@@ -83,7 +84,7 @@ static PGconn *connect_to(const struct pg *pg)
 	(void)snprintf(options, sizeof options,
 	    "-c statement_timeout=%s -c lock_timeout=%s -c idle_in_transaction_session_timeout=%s "
 	    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 "
-	    "-c timezone=UTC -c enable_seqscan=off -c jit=off",
+	    "-c timezone=UTC -c enable_seqscan=off -c jit=off -c max_parallel_workers_per_gather=0",
 	    timeout_ms, timeout_ms, timeout_ms);
 	return PQconnectdbParams(names, values, 1);
 }
