@@ -274,11 +274,13 @@ returns table (day date, requests bigint, errors_4xx bigint, errors_5xx bigint) 
 	 group by 1
 $$;
 
--- Text.
+-- Text and flags.
 
--- As before (0009), but how rare a text is does not hang on the planner's guess.  It is looked for in the
--- newest 2,000 that fit otherwise, and where these do not fill a page, in all that fit: put in order only
--- after they are found, or a rare text would be looked for from the newest incident to the oldest.
+create index incidents_flags on incidents using gin (array_append(secondary_flags, primary_flag));
+
+-- As before (0009), but how rare a text or a flag is does not hang on the planner's guess.  It is looked for
+-- in the newest 2,000 that fit otherwise, and where these do not fill a page, in all that fit: put in order
+-- only after they are found, or a rare one would be looked for from the newest incident to the oldest.
 create or replace function incident_list(p_tenant text, p_status text, p_severity text, p_category text, p_flag text,
     p_seller text, p_q text, p_limit integer, p_cursor text) returns json language plpgsql stable
     security definer set search_path = public, pg_temp as $$
@@ -291,10 +293,10 @@ declare
 	    || case when p_status is not null then ' and i.status = $2' else '' end
 	    || case when p_severity is not null then ' and i.severity = $3' else '' end
 	    || case when p_category is not null then ' and i.category = $4' else '' end
-	    || case when p_flag is not null then ' and (i.primary_flag = $5 or $5 = any (i.secondary_flags))' else '' end
 	    || case when p_cursor is not null then ' and (i.created_at, i.id) < ($9, $10)' else '' end;
-	v_text   text :=
-	       case when p_seller is not null
+	v_rare   text :=
+	       case when p_flag is not null then ' and array_append(i.secondary_flags, i.primary_flag) @> array[$5]' else '' end
+	    || case when p_seller is not null
 	            then ' and i.search like search_pattern($6)'
 	              || ' and search_form(concat_ws('' '', '''', i.seller_name, i.seller_tax_id)) like search_pattern($6)'
 	            else '' end
@@ -306,11 +308,12 @@ declare
 	v_ids    uuid[];
 	found    json;
 begin
-	foreach v_look in array case when v_text = '' then array['select true, array(select i.id from (' || v_fits || ') i' || v_page]
+	foreach v_look in array case when v_rare = '' then array['select true, array(select i.id from (' || v_fits || ') i' || v_page]
 	    else array['with seen as materialized (' || v_fits || ' order by i.created_at desc, i.id desc limit 2000)
 	                select (select count(*) from seen) < 2000,
-	                       array(select i.id from seen join incidents i using (id) where true' || v_text || v_page,
-	               'select true, array(select i.id from (' || v_fits || v_text || ' offset 0) i' || v_page] end loop
+	                       array(select i.id from seen cross join lateral (
+	                           select * from incidents where id = seen.id offset 0) i where true' || v_rare || v_page,
+	               'select true, array(select i.id from (' || v_fits || v_rare || ' offset 0) i' || v_page] end loop
 		execute v_look into v_all, v_ids
 		  using p_tenant, p_status, p_severity, p_category, p_flag, p_seller, p_q, p_limit, before,
 		        nullif(split_part(p_cursor, '.', 2), '')::uuid,
