@@ -67,8 +67,8 @@ bool pg_wait_socket(PGconn *conn, short events, int64_t deadline)
  * Ours have the last word over the URL's: every wait has an end (SPEC §4, ARCHITECTURE), the
  * server's too: of a host that vanished amid a pipeline it would keep the locks for two hours.
  * Plans are made once for a connection, often while a table is still empty, and kept: so the
- * index is preferred from the start, and JIT kept from judging plans by that penalty.  A statement takes
- * one core, so that what operators look at leaves the others to uploads.
+ * index is preferred from the start, and JIT kept from judging plans by that penalty.  A statement
+ * takes one core, so that what operators look at leaves the others to uploads.
  */
 static PGconn *connect_to(const struct pg *pg)
 {
