@@ -1,6 +1,7 @@
--- System health reads less: what was resolved on a day that is over is counted once, as its invoices are
--- (0017), the queue's week before is read only where jobs waited, and the front door's days as they are
--- kept (0020).
+-- What operators look at reads less.  Of system health: what was resolved on a day that is over is counted
+-- once, as its invoices are (0017), the queue's week before is read only where jobs waited, and the front
+-- door's days as they are kept (0020).  Of incidents: those with a rare text or flag are not looked for
+-- among all.
 
 -- In the order in which results take them: who comes later waits, and holds nothing of it.
 lock table jobs, incidents, daily_figures in exclusive mode;
