@@ -75,7 +75,7 @@ class FailPointCase(StackCase):
         """Open files and blocks of memory after operation(), at rest."""
         operation()
         pid = self.stack.pid(self.process)
-        return settled(lambda: open_files(pid), "open files"), self.points.live
+        return settled(lambda: (open_files(pid), self.points.live), "open files and blocks")
 
     def assert_nothing_left(self, before, after, done):
         """A connection to the database more, or less, is a file and some 15 blocks."""

@@ -362,7 +362,7 @@ class Hour(PilotCase):
             self.assertEqual(self.budget(3, INVOICES_PER_HOUR), state["invoices"])
             self.assertEqual(self.budget(1, 1), state["incidents"])
             self.assertEqual({"jobs": 0, "incident_budget": 2, "pilot_disabled": 0}, state["skipped"])
-            self.assertEqual(3, self.ready_pilot(True)["rate_limit"]["current"])
+            wait_for(lambda: self.ready_pilot(True)["rate_limit"]["current"] == 3, 5, "readiness to count them")
             self.stack.sql(f"update jobs set created_at = created_at - interval '1 hour' where tenant_id = '{PILOT}'")
             self.assertEqual(self.budget(0, INVOICES_PER_HOUR), self.state()["invoices"])
 
