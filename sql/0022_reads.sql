@@ -119,7 +119,7 @@ begin
 	end loop;
 end $$;
 
--- Marks whose day is not kept say nothing: it is read from the rows, or made after them.
+-- Marks whose day is not kept, as one without invoices, say nothing: it is read from the rows, or made after them.
 create function resolved_keep() returns boolean language plpgsql volatile as $$
 declare
 	next record;
@@ -164,8 +164,6 @@ begin
 		select t.id, v_day from tenants() t (id)
 		 where exists (select from invoices v where v.tenant_id = t.id and not v.smoke
 		                  and v.created_at >= utc_day(v_day) and v.created_at < utc_day(v_day + 1))
-		    or exists (select from incidents i where i.tenant_id = t.id and i.status = 'RESOLVED'
-		                  and i.resolved_at >= utc_day(v_day) and i.resolved_at < utc_day(v_day + 1))
 		 order by 1 on conflict do nothing;
 		update days_done set figures = utc_day(v_day + 1);
 		return true;
@@ -181,27 +179,6 @@ begin
 	return n > 0;
 end $$;
 comment on function daily_figures_keep() is 'Makes some of the days and weeks that are over, and counts some that are marked; true: there may be more';
-
--- As before (0017), but a day stays where incidents were resolved.
-create or replace function daily_figures_make(p_tenant text, p_day date) returns void language plpgsql volatile as $$
-declare
-	began timestamptz := utc_day(p_day);
-	ends  timestamptz := utc_day(p_day + 1);
-begin
-	update daily_figures d
-	   set stale = false, figures = figures(p_tenant, began, ends), mismatch = mismatch_counts(p_tenant, began, ends),
-	       pipeline_ms = array(select pipeline_total_ms from invoices
-	                            where tenant_id = p_tenant and not smoke and created_at >= began and created_at < ends
-	                            order by pipeline_total_ms desc),
-	       (seller_keys, seller_totals, seller_mismatches, seller_last) = (
-	           select coalesce(array_agg(s.seller_key order by s.seller_key), '{}'), coalesce(array_agg(s.total order by s.seller_key), '{}'),
-	                  coalesce(array_agg(s.mismatches order by s.seller_key), '{}'), coalesce(array_agg(s.last order by s.seller_key), '{}')
-	             from seller_counts(p_tenant, began, ends) s)
-	 where d.tenant_id = p_tenant and d.day = p_day;
-	delete from daily_figures d
-	 where d.tenant_id = p_tenant and d.day = p_day and (d.figures).total_invoices = 0 and (d.figures).resolved_total = 0;
-end $$;
-comment on function daily_figures_make(text, date) is 'Makes a row that is there from the rows of its day; without any, it goes';
 
 -- As before (0020), and resolved_changes after the incidents, which mark it.
 create or replace function tenant_tables() returns table (place integer, name text, fate text) language sql immutable as $$
