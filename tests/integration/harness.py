@@ -278,7 +278,7 @@ class Stack:
 
     @contextlib.contextmanager
     def stopped(self, name):
-        """The process ended, and not started again before the end of the block."""
+        """The process ended, and not started again before the end of the block; a worker is heard of after it."""
         supervisor = self.pid(f"{name}.supervisor")
         os.kill(supervisor, signal.SIGTERM)
         wait_for(lambda: self.pid(f"{name}.supervisor") is None, 40, f"the end of {name}")
@@ -286,6 +286,9 @@ class Stack:
             yield
         finally:
             self.restart(name)
+            if name.startswith("worker-"):
+                wait_for(lambda: self.value("select count(*) from worker_heartbeats"
+                                            f" where pid = {self.pid(name) or 0} and stopped_at is null"), 20, f"{name} to be heard of")
 
     # --- Logs
 
