@@ -80,7 +80,7 @@ function confidence(value, { low, unsure }, { bar = true } = {}) {
 /* A decimal as the reader writes it, digit by digit; what is none, as it stands. */
 const amount = (text) => (parse(text) === null ? stranger(text) : h('span', { class: 'mz-amount' }, money(text)));
 const decimal = (text) => (parse(text) === null ? stranger(text) : number(text, 20));
-const withUnit = (quantity, unit) => [decimal(quantity), unit ? [' ', stranger(unit)] : null];
+const withUnit = (quantity, unit) => h('span', { class: 'mz-amount' }, decimal(quantity), unit ? [' ', stranger(unit)] : null);
 const rate = (text) => (parse(text) === null ? stranger(text) : percent(exactText(multiply(parse(text), PERCENT)), 20));
 
 function value(name, field) {
