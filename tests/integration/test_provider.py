@@ -23,6 +23,7 @@ class ProviderCase(StackCase):
 
     def setUp(self):
         super().setUp()
+        wait_for(lambda: self.stack.ready().status == 200, what="ready, which is a second old at the most")
         # What a failed test left in the queue must not meet the next one's trouble.
         self.addCleanup(self.stack.sql, "update jobs set state = 'CANCELLED', finished_at = now(),"
                         " lease_token = null, lease_until = null"
@@ -44,11 +45,11 @@ class ProviderCase(StackCase):
         """Waits until the provider alone makes the service not ready, for that reason."""
         def refused():
             answer = self.stack.ready()
-            return answer.status == 503 and answer.json
+            return answer.json["checks"]["openai_api"].get("reason") == reason and answer
         answer = wait_for(refused, what=f"not ready: {reason}")
-        self.assertEqual(("not_ready", ["openai_api"]), (answer["status"], answer["failing_checks"]))
-        check = answer["checks"]["openai_api"]
-        self.assertEqual(("error", reason), (check["status"], check["reason"]))
+        check = answer.json["checks"]["openai_api"]
+        self.assertEqual((503, "not_ready", ["openai_api"], "error"),
+                         (answer.status, answer.json["status"], answer.json["failing_checks"], check["status"]))
         return datetime.datetime.fromisoformat(check["until"])
 
     def wait_ready(self):
