@@ -75,6 +75,19 @@ class Queue(JobsCase):
         self.assertIn("0 jobs cancelled.", said)
         self.assertIn("it has ended already", said)
 
+    def test_a_question_goes_with_its_session(self):
+        name, key = self.stack.make_key(role="operator")
+        with self.stack.stopped("worker-1"):
+            self.accept()
+            self.sign_in(f"/admin/jobs?tenant_id={self.tenant}&status=QUEUED", key)
+            self.browser.click("main tbody input")
+            self.browser.click("#cancel-chosen")
+            self.browser.find("dialog")
+            self.browser.expected.append("status of 401")
+            self.stack.revoke_key(name)
+            self.browser.find("#login-key")
+            self.assertEqual([], self.browser.all("dialog"))
+
     def test_a_job_is_followed_to_its_end(self):
         self.sign_in()
         with self.stack.stopped("worker-1"):

@@ -66,6 +66,15 @@ class Words(unittest.TestCase):
         self.assertEqual(set(), WORDLESS - codes)
         self.assert_known({f"error.code.{code}" for code in codes - WORDLESS}, "strings.js")
 
+    def test_of_failed_jobs(self):
+        """Each reason that a job is given: for what the provider answered, by the worker, by the database."""
+        answers = (ROOT / "lib" / "openai" / "reply.h").read_text()
+        reasons = set(re.findall(r"^ \* (?:[A-Z_]+ +| {16,})([a-z0-9_]+)  ", answers, re.M)) - {"ok"}
+        for path in [*(ROOT / "fcgi").glob("work*.c"), *(ROOT / "sql").glob("*.sql")]:
+            reasons |= set(re.findall(r"""(?:work_fail\(w, t, |go_back\(t, |_code\[\] = |\berror_code = )["']([a-z_]+)["']""", path.read_text()))
+        self.assertGreaterEqual(reasons, {"provider_http_5xx", "refusal", "worker_lost", "client_failed", "internal_error", "cancelled"})
+        self.assert_known({f"jobError.{reason}" for reason in reasons}, "jobs/errors.js")
+
     def test_of_the_audit_log(self):
         """Each action that is written there."""
         sources = [*(ROOT / "sql").glob("*.sql"), ROOT / "lib" / "store" / "pilot.c"]

@@ -23,10 +23,16 @@ export function verdictCard({ kind, sentence, steps }) {
 /* What of a check's members says more than its status: the reason in words, then the figures. */
 function checkDetail({ status, reason, until, ...members }) {
   const parts = Object.entries(members).filter(([, value]) => value !== null)
-    .map(([name, value]) => `${labelOf(name)}: ${name === 'latency_ms' ? duration(value) : typeof value === 'boolean' ? t(value ? 'ui.yes' : 'ui.no') : value}`);
+    .map(([name, value]) => `${labelOf(name)}: ${memberText(name, value)}`);
   return [
     reason && h('div', null, reasonText(reason), until && [` ${t('health.until')} `, timeElement(until, { seconds: true })]),
     h('div', { class: 'mz-soft' }, parts.join(', '))];
+}
+
+function memberText(name, value) {
+  if (typeof value === 'boolean') return t(value ? 'ui.yes' : 'ui.no');
+  if (typeof value === 'number') return name === 'latency_ms' ? duration(value) : number(value);
+  return value;
 }
 
 const labelOf = (name) => (known(`health.detail_${name}`) ? t(`health.detail_${name}`) : name.replaceAll('_', ' '));

@@ -1,7 +1,7 @@
 /* Three small charts over the days of the period, each with its figures as a table. */
 import '/admin/assets/chart.js/chart.min.js'; // sets globalThis.Chart
 import { h, replace } from '../dom.js';
-import { dateText, duration, percent } from '../format.js';
+import { dateText, duration, number, percent } from '../format.js';
 import { t } from '../i18n.js';
 import { card, table } from '../ui.js';
 
@@ -38,7 +38,7 @@ function trendCard({ key, format }, signal) {
         caption: title, rows: trend, columns: [
           { title: t('health.day'), cell: (day) => dateText(day.date), header: true },
           { title, cell: (day) => format(day[key]), numeric: true },
-          { title: t('health.total_invoices'), cell: (day) => day.total_invoices, numeric: true },
+          { title: t('health.total_invoices'), cell: (day) => number(day.total_invoices), numeric: true },
         ] }));
     },
   };

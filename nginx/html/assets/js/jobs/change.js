@@ -51,10 +51,10 @@ export const VERBS = ['cancel', 'retry'];
 export const mayChange = (verb, status) => FROM[verb].includes(status);
 export const verbFor = (status) => VERBS.find((verb) => mayChange(verb, status)) ?? null;
 
-/* Whether the reader is sure.  n: how many jobs, null: all in a state, which title then names. */
-export async function sure(verb, n, { title = t(`change.${verb}.title`, { n }), note = '' } = {}) {
+/* Whether the reader is sure, before the page is left.  n: how many jobs, null: all in a state, which title then names. */
+export async function sure(verb, n, { title = t(`change.${verb}.title`, { n }), note = '', signal }) {
   return await confirmDialog({
-    title, text: `${note} ${t(`change.${verb}.text`)}`.trim(), dismiss: t('change.keep'),
+    title, signal, text: `${note} ${t(`change.${verb}.text`)}`.trim(), dismiss: t('change.keep'),
     action: n === null ? t(`change.${verb}.doAll`) : t(`change.${verb}.do`, { n }),
     kind: verb === 'cancel' ? 'danger' : 'primary' }) !== null;
 }

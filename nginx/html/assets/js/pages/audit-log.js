@@ -4,7 +4,7 @@ import { ruleName } from '../alerts/words.js';
 import { get, urlWith } from '../api.js';
 import { ACTIONS, actionWord, memberWord } from '../audit_log/words.js';
 import { h } from '../dom.js';
-import { duration, timeElement } from '../format.js';
+import { duration, number, timeElement } from '../format.js';
 import { addStrings, known, t } from '../i18n.js';
 import { jobError } from '../jobs/errors.js';
 import { categoryWord, severityBadge, stranger, takenWord } from '../terms.js';
@@ -99,7 +99,7 @@ function detailValue(name, value) {
   if (typeof value === 'boolean') return t(value ? 'ui.yes' : 'ui.no');
   if (typeof value === 'object') return details(value);
   if (name in KINDS && ID.test(value)) return link(`/admin/${KINDS[name]}/${value}`, h('code', null, value));
-  return valueWord(name.replace(/^old_/, ''), value) ?? stranger(String(value));
+  return valueWord(name.replace(/^old_/, ''), value) ?? (typeof value === 'number' ? number(value, 6) : stranger(value));
 }
 
 function valueWord(name, value) {

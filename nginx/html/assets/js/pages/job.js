@@ -11,6 +11,7 @@ import { qualityView } from '../invoice/quality.js';
 import { changeOne, resultNotice, sure, verbFor } from '../jobs/change.js';
 import { jobError } from '../jobs/errors.js';
 import { repeat } from '../live.js';
+import { serverText } from '../server_texts.js';
 import { flagWord, jobBadge, severityBadge, skippedSentence, statusBadge, stranger } from '../terms.js';
 import { button, card, errorBox, facts, link, pageHeader } from '../ui.js';
 
@@ -71,7 +72,7 @@ function resultCard(job) {
   if (isLive(job)) return card(t('job.result'), h('p', { class: 'mz-soft' }, t(job.status === 'QUEUED' ? 'job.waiting' : 'job.reading')));
   return card(t('job.result'),
     job.error && h('p', null, h('strong', null, `${t('job.error')}: `), jobError(job.error.code), ' ',
-      h('span', { class: 'mz-note d-block' }, stranger(job.error.code), job.error.detail ? [' · ', stranger(job.error.detail)] : null)),
+      h('span', { class: 'mz-note d-block' }, stranger(job.error.code), job.error.detail ? [' · ', serverText(job.error.detail)] : null)),
     (job.audit || job.incident || job.incident_skipped) && incidentPart(job));
 }
 
@@ -100,7 +101,7 @@ async function render(root, { id, session, signal }) {
   }
 
   async function change(verb) {
-    if (verb === 'cancel' && !await sure(verb, 1)) return;
+    if (verb === 'cancel' && !await sure(verb, 1, { signal })) return;
     try {
       replace(places.notice, resultNotice(verb, await changeOne(verb, id)));
     } catch (error) {

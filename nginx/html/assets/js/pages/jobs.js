@@ -224,21 +224,21 @@ class Jobs {
   }
 
   async #changeOne(verb, job) {
-    if (verb === 'retry' || await sure(verb, 1)) await this.#perform(verb, () => changeOne(verb, job.id));
+    if (verb === 'retry' || await sure(verb, 1, { signal: this.#at.signal })) await this.#perform(verb, () => changeOne(verb, job.id));
   }
 
   async #changeChosen(verb, ids) {
-    if (await sure(verb, ids.length)) await this.#perform(verb, () => changeIds(verb, ids));
+    if (await sure(verb, ids.length, { signal: this.#at.signal })) await this.#perform(verb, () => changeIds(verb, ids));
   }
 
   async #changeAll(verb) {
-    const { query: { status }, session } = this.#at;
+    const { query: { status }, session, signal } = this.#at;
     const tenant = this.#tenant || session.tenant_id;
     const where = tenant ? t('change.theTenant', { tenant }) : t('change.everyTenant');
     const note = t(verb === 'cancel' ? 'change.allNow' : 'change.allDay', { n: this.#counts[status.toLowerCase()], tenant: where });
     const title = t(`change.${verb}.all`, { state: t(`job.${status}`) });
     const progress = (result) => replace(this.#places.result, h('p', { role: 'status' }, t('jobs.working', { n: result.done.length })));
-    if (await sure(verb, null, { title, note })) await this.#perform(verb, () => changeAll(verb, this.#tenant, status, progress));
+    if (await sure(verb, null, { title, note, signal })) await this.#perform(verb, () => changeAll(verb, this.#tenant, status, progress));
   }
 }
 
