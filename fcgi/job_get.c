@@ -19,12 +19,15 @@ static enum rc load(struct pg *pg, const struct route_context *cx, struct job *j
 
 enum rc job_get(struct route_context *cx, struct err *e)
 {
+	const char *tenant = cx->principal.tenant_id; /* whose the answer is, an error's as well */
 	struct app *app = cx->app;
 	struct job job = { 0 };
 	struct json_writer w;
 	struct pg *pg;
 	enum rc rc;
 
+	if (tenant[0] != '\0')
+		http_response_header(cx->rs, TENANT_HEADER, "%s", tenant);
 	if (!uuid_valid(cx->id))
 		return err_set(e, RC_NOT_FOUND, "job_not_found", "there is no such job");
 	rc = pool_get(app->pool, &pg, e);
@@ -34,7 +37,8 @@ enum rc job_get(struct route_context *cx, struct err *e)
 	pool_put(app->pool, pg);
 	if (rc != RC_OK)
 		return rc;
-	http_response_header(cx->rs, TENANT_HEADER, "%s", job.tenant_id);
+	if (tenant[0] == '\0')
+		http_response_header(cx->rs, TENANT_HEADER, "%s", job.tenant_id);
 	if (!job_ended(&job))
 		http_response_header(cx->rs, "Retry-After", "1");
 	w = http_json(cx->rs, 200);

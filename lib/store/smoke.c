@@ -4,7 +4,7 @@
 
 #include "core/sha256.h"
 
-static const char sql_accept[] = "select smoke_accept($1, $2::uuid, $3, $4, $5, $6, $7)";
+static const char sql_accept[] = "select smoke_accept($1, $2::uuid, $3, $4, $5, $6, $7, $8)";
 static const char sql_give_up[] = "select smoke_give_up($1, $2::uuid, $3)";
 static const char sql_look[] =
     "select state, claimed, queue_ms, running_ms, extraction_ms, audit_ms, store_ms, outcome, stated,"
@@ -36,10 +36,11 @@ enum rc smoke_accept(struct pg *pg, const struct smoke_job *job, struct err *e)
 	uint8_t digest[SHA256_BYTES];
 	struct pg_query q = {
 		.sql = sql_accept,
-		.n = 7,
+		.n = 8,
 		.params = { PG_TEXT(job->tenant_id), PG_TEXT(job->job_id),
 		    PG_BYTES(digest, sizeof digest), PG_TEXT(job->filename),
-		    PG_BYTES(job->content, job->len), PG_TEXT(job->trace_id), PG_TEXT(job->actor) },
+		    PG_BYTES(job->content, job->len), PG_TEXT(job->trace_id),
+		    PG_TEXT(job->reply_channel), PG_TEXT(job->actor) },
 	};
 
 	sha256(job->content, job->len, digest);

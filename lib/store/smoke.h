@@ -11,6 +11,7 @@
 
 struct smoke_job {
 	const char *tenant_id, *job_id, *trace_id, *actor;
+	const char *reply_channel; /* where its end is told (queue_listen()) */
 	const char *filename;
 	const void *content; /* a PDF */
 	size_t len;
@@ -26,7 +27,7 @@ struct smoke_look {
 	int64_t queue_ms;                /* until the latest claim, or until now */
 	int64_t running_ms;              /* since that claim, until its end or now */
 	int64_t extraction_ms, audit_ms; /* once there is a result */
-	int64_t store_ms;                /* from the result's writing to our reading it */
+	int64_t store_ms;                /* from the result's writing until we saw it */
 	char outcome[16];                /* "": no result */
 	char stated[40];                 /* the total that was read; "": none */
 	char error_code[40];             /* "": none, so far */

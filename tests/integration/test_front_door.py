@@ -127,7 +127,10 @@ class Requests(FrontDoorCase):
         self.assertEqual((200, None), (answer.status, answer.headers["X-Mizan-Tenant"]))
         self.send(2, "POST", f"/full-process?force=maybe&tenant_id={self.tenant}", 400, headers=self.stack.key_header())
         self.send(3, "POST", f"/full-process?x=1&tenant_id={self.tenant}", 413, headers={"Content-Length": str(1 << 30)})
-        self.wait_counted({("/full-process", 2): 1, ("/jobs/{id}", 2): 1, ("/full-process", 4): 5}, tenant=self.tenant)
+        name, key = self.stack.make_key(self.tenant)
+        self.addCleanup(self.stack.revoke_key, name)
+        self.send(1, "GET", "/jobs/00000000-0000-4000-8000-000000000000", 404, headers=self.stack.key_header(key))
+        self.wait_counted({("/full-process", 2): 1, ("/jobs/{id}", 2): 1, ("/full-process", 4): 5, ("/jobs/{id}", 4): 1}, tenant=self.tenant)
         self.wait_counted({}, tenant="")
         for name in ("nobody", "nobody-either", "..", "x" * 64):
             self.send(1, "GET", f"/nowhere?tenant_id={name}", 404)

@@ -60,8 +60,10 @@ class Passes(SmokeCase):
     def test_again_and_again(self):
         """One document, a job each time, a call to the provider each time."""
         before = self.sim.completions(SMOKE.sha256)
-        jobs = {self.passed()["job_id"] for _ in range(3)}
-        self.assertEqual(3, len(jobs))
+        reports = [self.passed() for _ in range(3)]
+        self.assertEqual(3, len({report["job_id"] for report in reports}))
+        # The end is told, or a look every 250 ms would have found it.
+        self.assertLess(min(report["stages"][-1]["ms"] for report in reports), 100)
         self.assertEqual(before + 3, self.sim.completions(SMOKE.sha256))
         self.assertEqual(1, self.stack.value(f"select count(*) from documents where tenant_id = '{self.tenant}'"))
 
@@ -112,6 +114,24 @@ class CountsNowhere(SmokeCase):
             self.assertEqual(200, self.upload(self.stack.unique_pdf(), tenant=PILOT).status)
             self.assert_problem(self.upload(self.stack.unique_pdf(), tenant=PILOT), 429, "pilot_rate_limited")
             self.passed(tenant=PILOT)
+
+    def test_gauges(self):
+        """A run that waits, and one that is being read."""
+        def seen(*names):
+            samples = dict(line.rsplit(" ", 1) for line in self.stack.admin("GET", "/metrics").body.decode().splitlines() if line[0] != "#")
+            return [float(samples[f"mizan_{name}"]) for name in names]
+
+        def run_and(state, look):
+            thread = threading.Thread(target=self.run_smoke)
+            thread.start()
+            wait_for(lambda: self.stack.value(f"select count(*) from jobs where tenant_id = '{self.tenant}' and state = '{state}'"))
+            look()
+            return thread
+        with self.stack.stopped("worker-1"):
+            waits = run_and("QUEUED", lambda: self.assertEqual([0, 0], seen("queue_depth", "queue_oldest_due_seconds")))
+        waits.join()
+        self.sim.delay(2000)
+        run_and("RUNNING", lambda: self.assertEqual([0], seen("jobs_running"))).join()
 
     def test_no_incident(self):
         answer = extraction("smoke")
