@@ -9,8 +9,8 @@ HTML = ROOT / "nginx" / "html"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 PAGES = ("system-health", "feedback-stats", "alerts", "incidents", "jobs", "pilot", "upload", "smoke", "run-summary", "audit-log",
          "config")
-NO_PAGES = ("session", "tenants", "config/keys", "jobs/counts", "jobs/cancel", "jobs/retry",
-            "smoke/run", "nothing", "system-health/", "pilot/x", "system-healthx", "x/system-health")
+NO_PAGES = ("session", "tenants", "config/keys", "jobs/counts", "jobs/cancel", "jobs/retry", "smoke/run")
+NOWHERE = ("nothing", "system-health/", "incidents/", "pilot/x", "system-healthx", "x/system-health", "a%20b", "%3Cb%3E")
 LIBRARIES = ("bootstrap5/css/bootstrap.min.css", "bootstrap5/js/bootstrap.bundle.min.js", "chart.js/chart.min.js")
 
 
@@ -19,8 +19,8 @@ class PageCase(StackCase):
         """As a browser that is not signed in."""
         return self.stack.request(method, path, None, {"Accept": accept} | headers)
 
-    def assert_page(self, answer):
-        self.assertEqual(200, answer.status, answer)
+    def assert_page(self, answer, status=200):
+        self.assertEqual(status, answer.status, answer)
         self.assertEqual("text/html; charset=utf-8", answer.headers["Content-Type"])
         self.assertEqual((HTML / "admin.html").read_bytes(), answer.body)
 
@@ -56,6 +56,16 @@ class Negotiation(PageCase):
                 answer = self.browse(f"/admin/{path}")
                 self.assertIn(answer.status, (401, 404, 405), answer)
                 self.assertEqual("application/problem+json", answer.headers["Content-Type"])
+
+    def test_where_nothing_is(self):
+        """A browser gets the page, which says so; all else the problem."""
+        for path in NOWHERE:
+            with self.subTest(path=path):
+                self.assert_page(self.browse(f"/admin/{path}"), 404)
+                for method, accept in (("POST", BROWSER), ("GET", "*/*")):
+                    answer = self.browse(f"/admin/{path}", method, accept)
+                    self.assertIn(answer.status, (401, 404), answer)
+                    self.assertEqual("application/problem+json", answer.headers["Content-Type"])
 
     def test_documents_are_no_pages(self):
         for kind in ("incidents", "jobs"):

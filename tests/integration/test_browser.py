@@ -4,10 +4,11 @@ import subprocess
 import unittest
 import uuid
 
-from harness import TEST_DIR, TORTURE
+from harness import TEST_DIR, TORTURE, sample
 from operator_browser import PAGES, BrowserCase
 
 from browser import PHONE  # on operator_browser's path
+from selenium.webdriver.common.by import By
 
 AXE = "4.10.3"
 SERIOUS = ("serious", "critical")
@@ -91,7 +92,36 @@ class Turkish(BrowserCase):
         self.assertIn("Giriş", self.browser.text("main"))
 
 
-class Pages(BrowserCase):
+class AxeCase(BrowserCase):
+    @staticmethod
+    def axe():
+        """The text of axe-core, which is fetched for this alone."""
+        home = TEST_DIR / "npm"
+        script = home / "node_modules" / "axe-core" / "axe.min.js"
+        package = script.with_name("package.json")
+        if not package.exists() or json.loads(package.read_text())["version"] != AXE:
+            try:
+                done = subprocess.run(
+                    ["npm", "install", "--prefix", str(home), "--no-save", "--no-audit", "--no-fund",
+                     "--ignore-scripts", f"axe-core@{AXE}"], text=True, capture_output=True, check=False, timeout=120)
+            except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+                raise unittest.SkipTest(f"axe-core is not there: {error}") from error
+            if done.returncode != 0:
+                raise unittest.SkipTest(f"axe-core cannot be fetched: {done.stderr[-300:]}")
+        return script.read_text()
+
+    def findings(self, axe):
+        """What it calls serious or critical, each in one line."""
+        self.browser.script(axe)
+        report = self.browser.driver.execute_async_script(
+            "const done = arguments[arguments.length - 1];"
+            "axe.run(document, {resultTypes: ['violations']}).then((r) => done(r.violations), (e) => done(String(e)))")
+        self.assertIsInstance(report, list, report)
+        return [f"{found['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+                for found in report if found["impact"] in SERIOUS for node in found["nodes"]]
+
+
+class Pages(AxeCase):
     """Each page: whole, as wide as its window, and sound to those who hear it."""
 
     def paths(self):
@@ -159,6 +189,8 @@ class Pages(BrowserCase):
         self.browser.expected.append("status of 404")
         self.sign_in(f"/admin/jobs/{uuid.uuid4()}")
         self.assertTrue(self.browser.find("main a[href='/admin/system-health']"))
+        self.browser.open("/admin/jobs/")
+        self.assertTrue(self.browser.find("main a[href='/admin/system-health']"))
 
     def test_axe(self):
         self.axe_finds_nothing()
@@ -176,32 +208,63 @@ class Pages(BrowserCase):
         health, *_, incident, _, alert = self.paths()
         self.axe_finds_nothing([health, "/admin/jobs", "/admin/incidents", incident, alert])
 
-    @staticmethod
-    def axe():
-        """The text of axe-core, which is fetched for this alone."""
-        home = TEST_DIR / "npm"
-        script = home / "node_modules" / "axe-core" / "axe.min.js"
-        package = script.with_name("package.json")
-        if not package.exists() or json.loads(package.read_text())["version"] != AXE:
-            try:
-                done = subprocess.run(
-                    ["npm", "install", "--prefix", str(home), "--no-save", "--no-audit", "--no-fund",
-                     "--ignore-scripts", f"axe-core@{AXE}"], text=True, capture_output=True, check=False, timeout=120)
-            except (FileNotFoundError, subprocess.TimeoutExpired) as error:
-                raise unittest.SkipTest(f"axe-core is not there: {error}") from error
-            if done.returncode != 0:
-                raise unittest.SkipTest(f"axe-core cannot be fetched: {done.stderr[-300:]}")
-        return script.read_text()
 
-    def findings(self, axe):
-        """What it calls serious or critical, each in one line."""
-        self.browser.script(axe)
-        report = self.browser.driver.execute_async_script(
-            "const done = arguments[arguments.length - 1];"
-            "axe.run(document, {resultTypes: ['violations']}).then((r) => done(r.violations), (e) => done(String(e)))")
-        self.assertIsInstance(report, list, report)
-        return [f"{found['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
-                for found in report if found["impact"] in SERIOUS for node in found["nodes"]]
+class States(AxeCase):
+    """What a page is seldom: a form or a question open, something refused, a result there, the dark."""
+
+    def setUp(self):
+        super().setUp()
+        self.script = self.axe()
+
+    def assert_sound(self):
+        self.assertEqual([], self.findings(self.script))
+
+    def test_refused_and_nothing_there(self):
+        self.browser.expected += ["status of 400", "status of 401", "status of 404"]
+        self.browser.open("/admin/incidents")
+        self.browser.sign_in("mz_nobody")
+        self.browser.wait(lambda: self.browser.text("#login-error"), "what is wrong")
+        self.assert_sound()
+        self.browser.sign_in(self.stack.admin_key)
+        self.browser.find(".mz-header")
+        for path in (f"/admin/jobs/{uuid.uuid4()}", "/admin/nothing", "/admin/jobs?status=NONE"):
+            self.browser.open(path)
+            self.assert_sound()
+
+    def test_forms(self):
+        done = self.upload_done(self.stack.unique_pdf("mismatch-s1"))
+        self.sign_in(f"/admin/incidents/{done['incident']['id']}")
+        self.browser.click("main button", "Resolve…")
+        self.browser.find("#resolution-note")
+        self.assert_sound()
+        self.browser.click("main form button[type=submit]", "Resolve")
+        self.browser.find("#feedback-cause")
+        self.assert_sound()
+        self.browser.open("/admin/pilot")
+        self.browser.click("#pilot-switch")
+        self.browser.find("dialog")
+        self.assert_sound()
+
+    def test_results(self):
+        self.sign_in(f"/admin/upload?tenant_id={self.tenant}")
+        self.browser.driver.find_element(By.ID, "upload-files").send_keys(str(sample("mismatch-s2")))
+        self.browser.wait_text("Does not add up")
+        self.assert_sound()
+        self.browser.open("/admin/smoke")
+        self.browser.click("main button.btn-primary")
+        self.browser.wait_text("Passed")
+        self.assert_sound()
+
+    def test_dark(self):
+        def colours(name):
+            self.browser.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+        self.addCleanup(colours, "light")
+        colours("dark")
+        done = self.upload_done(self.stack.unique_pdf("mismatch-s1"))
+        self.sign_in()
+        for path in ("system-health", "jobs", "alerts", f"incidents/{done['incident']['id']}"):
+            self.browser.open(f"/admin/{path}")
+            self.assert_sound()
 
 
 class TurkishPages(Pages):
