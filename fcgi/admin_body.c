@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/buf.h"
 #include "core/text.h"
 
 enum rc admin_body(const struct http_request *rq, size_t max, const char *code, const char *refusal,
@@ -37,4 +38,31 @@ bool admin_reason(struct json_object *value, const char **ret)
 		return false;
 	*ret = text;
 	return true;
+}
+
+enum rc admin_if_match(
+    const struct http_request *rq, char room[ADMIN_REVISIONS_SIZE], const char **ret, struct err *e)
+{
+	const char *header = http_header(rq, "If-Match");
+	struct etags list;
+	struct buf b;
+	enum rc rc;
+
+	if (header == NULL)
+		return RC_OK;
+	rc = etags_parse(header, &list, e);
+	if (rc != RC_OK || list.any)
+		return rc;
+	buf_init_fixed(&b, room, ADMIN_REVISIONS_SIZE);
+	buf_adds(&b, "{");
+	for (size_t i = 0; i < list.n; i++) {
+		const struct etag *tag = &list.tags[i];
+
+		if (!tag->weak && tag->len > 0 && tag->len <= ADMIN_REVISION_DIGITS &&
+		    strspn(tag->text, "0123456789") == tag->len)
+			buf_addf(&b, "%s%.*s", b.len > 1 ? "," : "", (int)tag->len, tag->text);
+	}
+	buf_adds(&b, "}");
+	*ret = buf_str(&b);
+	return RC_OK;
 }

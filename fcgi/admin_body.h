@@ -1,8 +1,10 @@
-/* The JSON body of a request that changes something, and the texts in it. */
+/* A request that changes something: its JSON body, the texts in it, and what it may be a change of.
+ */
 #ifndef MIZAN_FCGI_ADMIN_BODY_H
 #define MIZAN_FCGI_ADMIN_BODY_H
 
 #include "core/json_read.h"
+#include "http/etag.h"
 #include "http/request.h"
 
 /*
@@ -22,5 +24,18 @@ bool admin_text(struct json_object *value, size_t max, const char **ret);
 
 /* Why an operator does something: as admin_text(), TEXT_MAX_REASON and not all white. */
 bool admin_reason(struct json_object *value, const char **ret);
+
+enum {
+	ADMIN_REVISION_DIGITS = 9,
+	ADMIN_REVISIONS_SIZE = ETAG_MAX * (ADMIN_REVISION_DIGITS + 1) + 3
+};
+
+/*
+ * If-Match as an array of Postgres, "{1,2}", in room; *ret stays as it is where any revision will
+ * do.  Weak tags and those that were never ours fit none.
+ * RC_INVALID "invalid_precondition": as etags_parse().
+ */
+enum rc admin_if_match(const struct http_request *rq, char room[ADMIN_REVISIONS_SIZE],
+    const char **ret, struct err *e) MUST_CHECK;
 
 #endif

@@ -9,12 +9,10 @@
 #include "admin_body.h"
 #include "admin_scope.h"
 #include "core/log.h"
-#include "http/etag.h"
 #include "store/incident.h"
 
 enum { MAX_BODY = 32 << 10, MAX_NOTE = 2000, MAX_CAUSE = 200 /* characters */ };
 static const char refusal[] = "the body must be a small JSON object";
-enum { MAX_REVISION_DIGITS = 9, REVISIONS_SIZE = ETAG_MAX * (MAX_REVISION_DIGITS + 1) + 3 };
 
 /* A string of at most max characters, or null (*ret NULL). */
 static bool read_text(struct json_object *value, size_t max, const char **ret)
@@ -36,40 +34,9 @@ static const char *one_of(struct json_object *value, const char *const names[])
 	return NULL;
 }
 
-/*
- * If-Match as a list of revisions in room; *ret stays NULL where any will do.  Weak tags and
- * those that were never ours fit none.
- */
-static enum rc read_if_match(
-    const struct http_request *rq, char room[REVISIONS_SIZE], const char **ret, struct err *e)
-{
-	const char *header = http_header(rq, "If-Match");
-	struct etags list;
-	struct buf b;
-	enum rc rc;
-
-	if (header == NULL)
-		return RC_OK;
-	rc = etags_parse(header, &list, e);
-	if (rc != RC_OK || list.any)
-		return rc;
-	buf_init_fixed(&b, room, REVISIONS_SIZE);
-	buf_adds(&b, "{");
-	for (size_t i = 0; i < list.n; i++) {
-		const struct etag *tag = &list.tags[i];
-
-		if (!tag->weak && tag->len > 0 && tag->len <= MAX_REVISION_DIGITS &&
-		    strspn(tag->text, "0123456789") == tag->len)
-			buf_addf(&b, "%s%.*s", b.len > 1 ? "," : "", (int)tag->len, tag->text);
-	}
-	buf_adds(&b, "}");
-	*ret = buf_str(&b);
-	return RC_OK;
-}
-
 /* A change under way: of which incident, by whom, over which connection. */
 struct attempt {
-	char room[REVISIONS_SIZE];
+	char room[ADMIN_REVISIONS_SIZE];
 	struct incident_target target;
 	struct pg *pg;
 	int64_t revision; /* after it */
@@ -86,7 +53,7 @@ static enum rc begin(struct route_context *cx, struct attempt *a, struct err *e)
 		.actor = cx->principal.name,
 	};
 	a->revision = 0;
-	rc = read_if_match(cx->rq, a->room, &a->target.revisions, e);
+	rc = admin_if_match(cx->rq, a->room, &a->target.revisions, e);
 	return rc == RC_OK ? pool_get(app->pool, &a->pg, e) : rc;
 }
 

@@ -1,8 +1,10 @@
 /*
  * GET and PUT /admin/pilot: the run-time kill switch, and what was used and skipped of the pilot's
  * hour (SPEC §11).  Requires an admin key that reaches the pilot's tenant; a viewer may look but
- * not flip.
+ * not flip.  If-Match is optional: a stop must not fail for what somebody else did.
  */
+#include <inttypes.h>
+
 #include "admin.h"
 #include "admin_body.h"
 #include "admin_scope.h"
@@ -33,6 +35,7 @@ static void respond(
 	const struct pilot_hour *hour = &state->hour;
 	struct json_writer w = http_json(rs, 200);
 
+	http_response_header(rs, "ETag", "\"%" PRId64 "\"", sw->revision);
 	json_write_object(&w, NULL);
 	json_write_bool(&w, "enabled", cfg->pilot_enabled && sw->enabled);
 	json_write_text(&w, "tenant_id", cfg->pilot_tenant_id);
@@ -41,6 +44,7 @@ static void respond(
 	json_write_text(&w, "reason", sw->reason);
 	json_write_text(&w, "changed_by", sw->changed_by);
 	json_write_text(&w, "changed_at", sw->changed_at);
+	json_write_int(&w, "revision", sw->revision);
 	write_budget(&w, "invoices", hour->invoices, cfg->pilot_max_invoices_per_hour);
 	write_budget(&w, "incidents", hour->incidents, cfg->pilot_max_incidents_per_hour);
 	json_write_object(&w, "skipped");
@@ -98,7 +102,7 @@ static enum rc read_switch(
 static enum rc flip(struct route_context *cx, bool enabled, const char *reason, struct err *e)
 {
 	struct app *app = cx->app;
-	const struct pilot_flip wanted = {
+	struct pilot_flip wanted = {
 		.enabled = enabled,
 		.reason = reason,
 		.who = cx->principal.name,
@@ -110,10 +114,13 @@ static enum rc flip(struct route_context *cx, bool enabled, const char *reason, 
 		LOG_TEXT("reason", reason),
 		{ 0 },
 	};
+	char room[ADMIN_REVISIONS_SIZE];
 	struct pilot_state state;
 	struct pg *pg;
-	enum rc rc = pool_get(app->pool, &pg, e);
+	enum rc rc = admin_if_match(cx->rq, room, &wanted.revisions, e);
 
+	if (rc == RC_OK)
+		rc = pool_get(app->pool, &pg, e);
 	if (rc != RC_OK)
 		return rc;
 	rc = pilot_set(pg, &wanted, &state.sw, e);

@@ -13,6 +13,7 @@ struct pilot_switch {
 	char reason[4 * TEXT_MAX_REASON + 1];
 	char changed_by[64];
 	char changed_at[32]; /* RFC 3339 UTC */
+	int64_t revision;    /* another after every change */
 };
 
 enum rc pilot_get(struct pg *pg, struct pilot_switch *ret, struct err *e) MUST_CHECK;
@@ -21,9 +22,14 @@ struct pilot_flip {
 	bool enabled;
 	const char *reason, *who;
 	const char *tenant_id; /* the pilot's: whose audit log tells of it */
+	const char *revisions; /* NULL, or "{1,2}": only if its revision is one of these */
 };
 
-/* Flip it; the audit log gets its row in the same transaction.  *ret is the switch after. */
+/*
+ * Flip it; the audit log gets its row in the same transaction.  *ret is the switch after.
+ * RC_CONFLICT "precondition_failed": its revision is another; the message says who changed it, and
+ * nothing is.
+ */
 enum rc pilot_set(struct pg *pg, const struct pilot_flip *flip, struct pilot_switch *ret,
     struct err *e) MUST_CHECK;
 

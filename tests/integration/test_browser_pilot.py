@@ -69,6 +69,24 @@ class Switch(BrowserCase):
         self.browser.wait(lambda: not self.browser.all("dialog") and "is off" in self.state(), "the pilot to be off")
         self.assertEqual("Too many S1", self.stack.admin("GET", "/admin/pilot").json["reason"])
 
+    def test_a_start_is_of_what_was_seen(self):
+        """Somebody stopped it again meanwhile, and why is to be read before."""
+        self.browser.expected.append("status of 412")
+        self.stack.admin("PUT", "/admin/pilot", {"enabled": False, "reason": "too many"})
+        self.sign_in("/admin/pilot")
+        self.browser.click("#pilot-switch")
+        self.browser.find("dialog textarea").send_keys("Looked at")
+        self.stack.admin("PUT", "/admin/pilot", {"enabled": False, "reason": "the supplier is a fraud"})
+        self.browser.click("dialog [type=submit]")
+        self.assertIn("Somebody else changed this", self.browser.text("dialog [role=alert]"))
+        self.assertFalse(self.stack.admin("GET", "/admin/pilot").json["switch_enabled"])
+        self.browser.click("dialog .btn-outline-secondary")
+        self.browser.wait_text("the supplier is a fraud")
+        self.browser.click("#pilot-switch")
+        self.browser.find("dialog textarea").send_keys("Looked at again")
+        self.browser.click("dialog [type=submit]")
+        self.browser.wait(lambda: "is on" in self.state(), "the pilot to be on")
+
     def network(self, offline):
         self.browser.command("Network.enable")
         self.browser.command("Network.emulateNetworkConditions", offline=offline, latency=0, downloadThroughput=-1, uploadThroughput=-1)

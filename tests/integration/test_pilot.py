@@ -276,6 +276,23 @@ class Switch(PilotCase):
         logged = self.stack.log("admin", "pilot.switch")[-1]
         self.assertEqual((name, reason), (logged["principal"], logged["reason"]))
 
+    def test_of_two_the_second_is_told(self):
+        def put(enabled, **headers):
+            return self.stack.admin("PUT", "/admin/pilot", {"enabled": enabled, "reason": self.tenant}, headers=headers)
+        seen = self.stack.admin("GET", "/admin/pilot")
+        tag = seen.headers["ETag"]
+        self.assertEqual(f'"{seen.json["revision"]}"', tag)
+        first = put(False, **{"If-Match": tag})
+        self.assertEqual((200, seen.json["revision"] + 1), (first.status, first.json["revision"]))
+        for stale in (tag, f'W/{first.headers["ETag"]}', '"x"'):
+            second = put(True, **{"If-Match": stale})
+            self.assert_problem(second, 412, "precondition_failed")
+            self.assertIn("admin changed it last", second.json["detail"])
+        self.assert_problem(put(True, **{"If-Match": "1"}), 400, "invalid_precondition")
+        self.assertFalse(self.stack.admin("GET", "/admin/pilot").json["switch_enabled"])
+        for good in (f'"0", {first.headers["ETag"]}', "*"):
+            self.assertEqual(200, put(True, **{"If-Match": good}).status)
+
     def test_the_pilots_operators_find_it(self):
         """In their audit log, which has nothing of others."""
         reason = f"reason of {self.tenant}"

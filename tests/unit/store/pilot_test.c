@@ -1,6 +1,7 @@
 #include "store/pilot.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "unit/store/jobs.h"
@@ -47,6 +48,37 @@ static void test_flip(void)
 		"select $1 || '|pilot.set|pilot|pilot|true||false|too many S1 ''ö'''", who, NULL)
 		.text);
 	CHECK_STR(db_value("select count(*) from audit_log where actor = $1", who, NULL).text, "2");
+	jobs_reset();
+}
+
+/* Who names revisions that are all of the past is told who was there before, and changes nothing.
+ */
+static void test_revisions(void)
+{
+	struct pilot_switch before, now;
+	struct pilot_flip wanted = { .reason = "mine", .tenant_id = "pilot" };
+	struct err e = { .code = "" };
+	char who[DB_TENANT], revisions[60];
+
+	jobs_reset();
+	db_tenant(who);
+	wanted.who = who;
+	CU_ASSERT_FATAL(flip_as(DB_ADMIN, true, "theirs", "zoe", &before, NULL) == RC_OK);
+	(void)snprintf(revisions, sizeof revisions, "{%d}", (int)before.revision - 1);
+	wanted.revisions = revisions;
+	CU_ASSERT(pilot_set(db_as(DB_ADMIN), &wanted, &now, &e) == RC_CONFLICT);
+	CHECK_STR(e.code, "precondition_failed");
+	CU_ASSERT(strstr(e.msg, "zoe changed it last") != NULL);
+	wanted.revisions = "{}";
+	CU_ASSERT(pilot_set(db_as(DB_ADMIN), &wanted, &now, &e) == RC_CONFLICT);
+	CU_ASSERT(pilot_get(db_as(DB_APP), &now, NULL) == RC_OK && now.enabled);
+	CU_ASSERT(now.revision == before.revision);
+	CHECK_STR(db_value("select count(*) from audit_log where actor = $1", who, NULL).text, "0");
+	(void)snprintf(
+	    revisions, sizeof revisions, "{%d,%d}", (int)before.revision - 1, (int)before.revision);
+	wanted.revisions = revisions;
+	CU_ASSERT(pilot_set(db_as(DB_ADMIN), &wanted, &now, &e) == RC_OK && !now.enabled);
+	CU_ASSERT(now.revision == before.revision + 1);
 	jobs_reset();
 }
 
@@ -110,6 +142,7 @@ static void test_at_once(void)
 
 const struct unit_test unit_tests[] = {
 	{ "a flip and its trace", test_flip },
+	{ "of a revision", test_revisions },
 	{ "who may", test_rights },
 	{ "flips at once", test_at_once },
 	{ NULL, NULL },

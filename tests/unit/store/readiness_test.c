@@ -156,7 +156,7 @@ static void test_pilot(void)
 	    tenant, id);
 	db_change("update pilot_switch set enabled = false", NULL, NULL);
 	f = load(tenant);
-	CU_ASSERT(f.pilot_used == 3 && !f.pilot_switched_on && f.queue_depth == 6);
+	CU_ASSERT(f.pilot_used == 3 && !f.pilot_switched_on && f.queue_depth == 5);
 	CHECK_STR(f.last_incident_at, "2026-01-17T14:55:00Z");
 	CHECK_STR(load(other).last_incident_at, "");
 	jobs_reset();

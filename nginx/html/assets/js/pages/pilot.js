@@ -111,7 +111,8 @@ async function render(root, { session, signal }) {
       action: t(stopping ? 'pilot.stop' : 'pilot.start'), kind: stopping ? 'danger' : 'primary',
       fields: [{ name: 'reason', label: t('pilot.reason'), required: true, max: MAX_REASON }], signal,
       act: async ({ reason }) => {
-        draw(await send('PUT', '/admin/pilot', { enabled: !stopping, reason }, { signal }));
+        // A stop is always meant; a start, of the switch as it was when the question was asked.
+        draw(await send('PUT', '/admin/pilot', { enabled: !stopping, reason }, { signal, ifMatch: stopping ? null : pilot.revision }));
         toast(t(stopping ? 'pilot.stopped' : 'pilot.started'));
       },
     });
