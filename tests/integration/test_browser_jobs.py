@@ -1,5 +1,6 @@
 """Uploads, the queue and the audit's arithmetic, as operators see and change them in a browser."""
 import json
+import math
 import unittest
 
 from harness import DATA, EXPECTED, extraction, sample, wait_for
@@ -152,6 +153,18 @@ class Arithmetic(JobsCase):
                 shown = self.browser.text(".mz-ledger-result").split()
                 self.assertEqual(f"{expected['delta']:,.2f}", shown[-2], shown)
                 self.assertEqual([], self.browser.all(".mz-notice"))
+
+    def test_next_to_a_limit(self):
+        """A ratio that is not reached is not shown as if it were."""
+        computed = self.upload_done(self.stack.unique_pdf("electricity-exact"))["audit"]["computed"]
+        stated = math.floor(100 * computed / 0.8) / 100 - 0.01
+
+        def change(answer):
+            answer["tax_inclusive_amount"]["value"] = f"{stated:.2f}"
+        done = self.upload_done(self.stack.unique_pdf(answer=extraction("electricity-exact"), change=change))
+        self.assertEqual(0.2, done["audit"]["ratio"])
+        self.sign_in(f"/admin/jobs/{done['job_id']}")
+        self.assertRegex(self.browser.text(".mz-rules"), r"19\.99\d*% < 20%")
 
     def test_every_digit(self):
         def long(answer):

@@ -294,6 +294,14 @@ class Distribution(MetricsCase):
         self.assertEqual([("0-2%", 1 + 2), ("2-5%", 3 + 4), ("5-10%", 5 + 6), ("10-20%", 7 + 8), ("20%+", 9 + 10 + 11)],
                          [(b["label"], b["count"]) for b in self.health()["histogram"]])
 
+    def test_histogram_of_what_is_rounded(self):
+        """By the ratio itself: 199.98 of 1000.00 is stored as 0.2000."""
+        for i, (stated, delta, ratio) in enumerate((
+                ("1000.00", "199.98", 0.2), ("-1000.00", "199.98", 0.2), ("1000.00", "200.00", 0.2), ("1000.00", "200.02", 0.2),
+                ("1000.00", "99.96", 0.1), ("1000.00", "100.04", 0.1), ("1000.00", "19.97", 0.02), ("1000.00", "49.97", 0.05))):
+            self.ledger.invoices(1, f"{DAY}T00:{i:02}:00Z", "mismatch", severity="S2", stated=stated, delta=delta, ratio=ratio)
+        self.assertEqual([1, 1, 1, 3, 2], [b["count"] for b in self.health()["histogram"]])
+
     def test_action_classes(self):
         for i, (n, name) in enumerate(zip((4, 1, 1), CLASSES)):
             self.ledger.invoices(n, f"{DAY}T00:{i:02}:00Z", "mismatch", severity="S2", action_class=name)

@@ -100,7 +100,7 @@ function ledger(totals, currency, isMismatch) {
 }
 
 function ruleItem(rule) {
-  const shown = (d) => (rule.kind === 'ratio' ? percent(text(d)) : money(text(d, 2)));
+  const shown = (d) => (rule.kind === 'ratio' ? percent(text(d), 18) : money(text(d, 2)));
   return h('li', { class: rule.met ? 'mz-met' : null },
     `${rule.met ? '✓' : '✗'} ${t(`audit.rule.${rule.name}`)}: ${shown(rule.left)} ${rule.met ? '≥' : '<'} ${shown(rule.right)} `,
     h('span', null, `(${t(rule.met ? 'audit.met' : 'audit.notMet')})`));

@@ -103,13 +103,22 @@ export function totalsOf(extraction) {
     ratio: divide(delta, denominator, 4)};
 }
 
+/* delta / denominator with as many digits, at least four, as tell it from the limit. */
+function ratioBeside({delta, denominator}, limit) {
+  const side = compare(delta, multiply(limit, denominator));
+  let ratio = divide(delta, denominator, 4);
+  for (let digits = 6; digits <= 20 && compare(ratio, limit) !== side; digits += 2)
+    ratio = divide(delta, denominator, digits);
+  return ratio;
+}
+
 /*
  * Which rules of the audit the difference meets, under the thresholds of GET /admin/config:
  * [{name, met, left, right}], decided exactly, by cross multiplication.
  */
 export function rulesOf(totals, thresholds) {
   const limit = name => parse(String(thresholds[name]));
-  const byRatio = name => ({name, left: totals.ratio, right: limit(name), kind: 'ratio',
+  const byRatio = name => ({name, left: ratioBeside(totals, limit(name)), right: limit(name), kind: 'ratio',
     met: compare(totals.delta, multiply(limit(name), totals.denominator)) >= 0});
   const byAmount = name => ({name, left: totals.delta, right: limit(name), kind: 'amount',
     met: compare(totals.delta, limit(name)) >= 0});
