@@ -27,12 +27,25 @@ static atomic_int runs;
 
 struct smoke_run {
 	struct route_context *cx;
-	struct pg *pg; /* its own, which listens */
+	struct pg *pg;       /* its own, which listens */
+	uint64_t generation; /* of the connection that does */
 	char tenant_id[TENANT_ID_SIZE], job_id[RANDOM_UUID_TEXT], channel[64];
 	int64_t began, accept_ms, total_ms;
 	struct smoke_look look;
 	struct smoke_report report;
 };
+
+/* Again, where the connection is a new one. */
+static enum rc listen_for_word(struct smoke_run *run, struct err *e)
+{
+	enum rc rc = RC_OK;
+
+	if (run->generation == 0 || pg_generation(run->pg) != run->generation)
+		rc = queue_listen(run->pg, run->channel, e);
+	if (rc == RC_OK)
+		run->generation = pg_generation(run->pg);
+	return rc;
+}
 
 static enum rc accept_invoice(struct smoke_run *run, struct err *e)
 {
@@ -46,9 +59,8 @@ static enum rc accept_invoice(struct smoke_run *run, struct err *e)
 		.content = smoke_invoice,
 		.len = smoke_invoice_len,
 	};
-	enum rc rc = queue_listen(run->pg, run->channel, e);
+	enum rc rc = listen_for_word(run, e);
 
-	run->began = clock_ms();
 	if (rc == RC_OK)
 		rc = smoke_accept(run->pg, &job, e);
 	run->accept_ms = clock_ms() - run->began;
@@ -72,12 +84,14 @@ static enum rc look(struct smoke_run *run, bool give_up, struct err *e)
 
 static void wait_for_word(struct smoke_run *run)
 {
-	struct pollfd fd = { .fd = pg_fd(run->pg), .events = POLLIN };
+	struct pollfd fd = { .events = POLLIN };
 	char job_id[RANDOM_UUID_TEXT];
 
 	/* It may have come with the answer to the last look. */
-	if (!pg_notification(run->pg, job_id, sizeof job_id))
-		(void)poll(&fd, 1, LOOK_MS);
+	if (pg_notification(run->pg, job_id, sizeof job_id))
+		return;
+	fd.fd = pg_fd(run->pg);
+	(void)poll(&fd, 1, LOOK_MS);
 }
 
 /* Until the job has ended or there is no hope; a look that fails is only one look. */
@@ -89,6 +103,7 @@ static enum rc wait_for_end(struct smoke_run *run, struct err *e)
 
 	wait = wait < LEAST_WAIT_MS ? LEAST_WAIT_MS : wait > MOST_WAIT_MS ? MOST_WAIT_MS : wait;
 	while (waited < wait) {
+		(void)listen_for_word(run, NULL);
 		if (look(run, false, NULL) == RC_OK) {
 			if (smoke_ended(&run->look))
 				return RC_OK;
@@ -208,7 +223,7 @@ static enum rc run_one(struct smoke_run *run, struct err *e)
 
 enum rc admin_smoke_run(struct route_context *cx, struct err *e)
 {
-	struct smoke_run run = { .cx = cx };
+	struct smoke_run run = { .cx = cx, .began = clock_ms() };
 	enum rc rc = admin_tenant(cx, run.tenant_id, e);
 
 	if (rc != RC_OK)

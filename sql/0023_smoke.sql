@@ -34,7 +34,7 @@ create or replace function smoke_accept(p_tenant text, p_job uuid, p_sha256 byte
 	select smoke_accept(p_tenant, p_job, p_sha256, p_filename, p_content, p_trace_id, null, p_actor)
 $$;
 
--- As before (0005), but for smoke runs among the jobs that wait.
+-- As before (0005), but for smoke runs among the jobs that wait or are stuck.
 create or replace function readiness(p_pilot_tenant text, p_stuck_minutes integer, p_alive_seconds integer)
 returns readiness language sql volatile security definer set search_path = public, pg_temp as $$
 	with clock as (
@@ -56,9 +56,9 @@ returns readiness language sql volatile security definer set search_path = publi
 	       case when p.state <> 'ok' then p.blocked_until end,
 	       coalesce((select key_configured from workers), false),
 	       (select count(*) from jobs where state = 'QUEUED' and not smoke),
-	       (select count(*) from jobs where state = 'RUNNING' and lease_until < now - stuck)
+	       (select count(*) from jobs where state = 'RUNNING' and not smoke and lease_until < now - stuck)
 	     + case when coalesce((select consuming from workers), false) then 0
-	            else (select count(*) from jobs where state = 'QUEUED' and run_at < now - stuck) end,
+	            else (select count(*) from jobs where state = 'QUEUED' and not smoke and run_at < now - stuck) end,
 	       coalesce((select alive from workers), 0),
 	       pilot_switched_on(),
 	       (select count(*) from jobs where tenant_id = p_pilot_tenant and not smoke

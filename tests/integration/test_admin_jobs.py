@@ -484,7 +484,7 @@ class Bulk(JobsCase):
             job = self.accept(self.stack.unique_pdf())
             self.done("cancel", job)
             self.stack.sql("insert into jobs (tenant_id, document_id, smoke, state, trace_id, finished_at)"
-                           f" select tenant_id, document_id, true, 'CANCELLED', 'smoke', finished_at from jobs where id = '{job}'")
+                           f" select tenant_id, document_id, true, 'CANCELLED', 'smoke-run', finished_at from jobs where id = '{job}'")
             answer = self.bulk("retry", {"tenant_id": self.tenant, "status": "CANCELLED"})
         self.assertEqual({"done": [job], "refused": [], "remaining": 0}, answer)
         self.assertEqual("SUCCEEDED", self.stack.ended_job(job)["status"])

@@ -67,6 +67,15 @@ class Negotiation(PageCase):
                     self.assertIn(answer.status, (401, 404), answer)
                     self.assertEqual("application/problem+json", answer.headers["Content-Type"])
 
+    def test_what_is_refused_where_nothing_is(self):
+        """Is a problem, though it is the page that was asked for."""
+        answer = self.stack.request("GET", "/admin/nothing", b"x" * 2000, {"Accept": BROWSER})
+        self.assertEqual((413, "application/problem+json"), (answer.status, answer.headers["Content-Type"]))
+        with self.stack.settings("nginx", RATE_LIMIT_RPS=1, RATE_LIMIT_BURST=1):
+            answers = [self.browse("/admin/nothing") for _ in range(6)]
+        self.assertEqual({(404, "text/html; charset=utf-8"), (429, "application/problem+json")},
+                         {(a.status, a.headers["Content-Type"]) for a in answers})
+
     def test_documents_are_no_pages(self):
         for kind in ("incidents", "jobs"):
             answer = self.browse(f"/admin/{kind}/{uuid.uuid4()}/document")

@@ -31,7 +31,7 @@ VOLATILE = (
     (r"(?m)(?<=sha256:)[0-9a-f]{16}|^[0-9a-f]{16}$", "HASH"),
     (r'(_ms"|"ms"|"depth"|"workers"|"schema_version"): ?\d+', r"\1: N"),
     (r'("current"|"remaining"): ?\d+', r"\1: N"),  # readiness may be a second old
-    (r'(?m)^(  "revision"): \d+', r"\1: N"),  # of the pilot's switch
+    (r'("changed_at": "TIME",\n  "revision"): \d+', r"\1: N"),  # of the pilot's switch
     (r'("last_incident_at"): ?(null|"TIME")', r"\1: T"),
     (r"(?m)^retry-after: \d+$", "retry-after: N"),
     (r"(?m)[ \t\r]+$", ""),

@@ -89,13 +89,13 @@ class CheckCase(StackCase):
     @contextlib.contextmanager
     def refused(self, function):
         """The database lets nobody call it: as if a migration had gone wrong."""
-        signature, = self.stack.sql(f"select oid::regprocedure from pg_proc where proname = '{function}'"
-                                    " and pronamespace = 'public'::regnamespace")[0]
-        self.stack.sql(f"revoke execute on function {signature} from public, mizan_admin")
+        signatures = self.stack.value(f"select string_agg(oid::regprocedure::text, ', ') from pg_proc where proname = '{function}'"
+                                      " and pronamespace = 'public'::regnamespace")
+        self.stack.sql(f"revoke execute on function {signatures} from public, mizan_admin")
         try:
             yield
         finally:
-            self.stack.sql(f"grant execute on function {signature} to mizan_admin")
+            self.stack.sql(f"grant execute on function {signatures} to mizan_admin")
 
 
 class Passes(CheckCase):

@@ -70,10 +70,11 @@ class Keys(StackCase):
         self.assertIn(self.name, listed)
         self.assertNotIn(self.key, listed)
 
-    def test_a_client_s_reach_is_said(self):
-        done = self.stack.api_key_script("create", "--name", f"{self.name}-2")
-        self.assertEqual(2, done.returncode, done.stdout)
-        self.assertIn("--tenant TENANT, or --all-tenants", done.stdout)
+    def test_the_reach_of_others_keys_is_said(self):
+        for role in ("client", "viewer"):
+            done = self.stack.api_key_script("create", "--name", f"{self.name}-2", "--role", role)
+            self.assertEqual(2, done.returncode, done.stdout)
+            self.assertIn("--tenant TENANT, or --all-tenants", done.stdout)
 
     def test_name_is_used_once(self):
         done = self.stack.api_key_script("create", "--name", self.name, "--tenant", self.other)
