@@ -155,9 +155,14 @@ static void a_channel_that_is_limited(void)
 	CHECK_STR(claim(pg, "{slack_alerts}", &d).text, limited.text);
 	CU_ASSERT(alert_delivery_failed(pg, &d, "HTTP 429", 60000, true, NULL) == RC_OK);
 	alert_delivery_free(&d);
+	(void)message(&c, "slack_alerts"); /* written since */
 	CHECK_STR(claim(pg, "{slack_alerts}", &none).text, "");
 	CHECK_STR(state(&chat).text, "pending|0");
 	CHECK_STR(claim(pg, ALL, &d).text, pager.text);
+	alert_delivery_free(&d);
+	db_change("update alert_deliveries set due_at = clock_timestamp() where id = $1::bigint",
+	    limited.text, NULL);
+	CHECK_STR(claim(pg, "{slack_alerts}", &d).text, chat.text);
 	alert_delivery_free(&d);
 	reset();
 }
