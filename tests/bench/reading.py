@@ -1,20 +1,24 @@
 """The row `operators`: every page's data with half a year's work in the database, and uploads beside."""
+import concurrent.futures
 import contextlib
 import http.client
 import itertools
 import json
+import multiprocessing
 import os
+import random
 import statistics
 import threading
 import time
 import urllib.parse
 
-from tools import HERE, Failed, fresh, harness, progress, run, wrk
+from tools import HERE, Failed, fresh, harness, progress, run
 
 READS = 60  # of each page, after WARM that are not counted
 WARM = 5
 UPLOADS = 40  # a second
-OPERATORS, PAUSE_MS = 10, 2000  # who read meanwhile, and how long each looks at a page
+OPERATORS = 10  # who read meanwhile
+PACES = (10, 2)  # seconds that each looks at a page on average: as one who reads it, and who hurries
 LEAST_SECONDS = 25  # of a round: its 99th percentile has ten uploads above it
 A_SCAN = 0.1  # of a table
 LARGE = ("audit_log", "documents", "front_door_minutes", "incidents", "invoices", "jobs", "provider_calls")
@@ -168,41 +172,67 @@ class Uploads:
             self.latencies.append(1000 * (time.perf_counter() - due))
 
 
-class Reader(threading.Thread):
-    """Operators (wrk), each of whom reads one page after the other; .rate when they have ended."""
+class Readers:
+    """Operators who read one page after the other, each in a time of his own, in a process beside the uploads';
+    .rate, pages a second, when they have ended."""
 
-    def __init__(self, stack, paths, seconds):
-        super().__init__()
-        self.stack, self.paths, self.seconds, self.rate = stack, paths, seconds, 0
+    def __init__(self, stack, paths, seconds, pace):
+        self.stack, self.paths, self.seconds, self.pace, self.rate = stack, paths, seconds, pace, 0
+        fork = multiprocessing.get_context("fork")
+        self.read = fork.Value("i", 0)
+        self.process = fork.Process(target=self.run)
+
+    def __enter__(self):
+        self.process.start()
+        return self
+
+    def __exit__(self, *error):
+        self.process.join()
+        if self.process.exitcode != 0:
+            raise Failed("readers: the error stands above")
+        self.rate = self.read.value / self.seconds
 
     def run(self):
-        self.rate = wrk(self.stack, "", OPERATORS, self.seconds, "pages.lua",
-                        BENCH_PATHS="\n".join(self.paths), BENCH_PAUSE=str(PAUSE_MS))["rate"]
+        with concurrent.futures.ThreadPoolExecutor(OPERATORS) as pool:
+            for one in [pool.submit(self.operator, n) for n in range(OPERATORS)]:
+                one.result()
+
+    def operator(self, number):
+        chance = random.Random(number)
+        ends = time.monotonic() + self.seconds
+        for path in itertools.islice(itertools.cycle(self.paths), chance.randrange(len(self.paths)), None):
+            pause = chance.uniform(0, 2 * self.pace)
+            if time.monotonic() + pause > ends:
+                return
+            time.sleep(pause)
+            with Client(self.stack, {"X-Admin-Key": self.stack.admin_key}) as client:
+                client.request("GET", path)
+            with self.read.get_lock():
+                self.read.value += 1
 
 
 def beside(bench, stack, paths):
     """Uploads alone, and beside operators who read pages."""
-    read = []
+    read = {pace: [] for pace in PACES}
     seconds = max(LEAST_SECONDS, bench.seconds)
 
     def alone():
         return Uploads(stack, seconds).run()
 
-    def read_beside():
-        reader = Reader(stack, paths, seconds)
-        reader.start()
-        done = Uploads(stack, seconds).run()
-        reader.join()
-        read.append(reader.rate)
+    def read_beside(pace):
+        with Readers(stack, paths, seconds, pace) as readers:
+            done = Uploads(stack, seconds).run()
+        read[pace].append(readers.rate)
         return done
-    what = f"{UPLOADS} uploads/s beside {OPERATORS} operators reading, p50"
     Uploads(stack, 2).run()  # warms up
-    without, beside_it = bench.alternate(what, alone, read_beside)
-    for n, name in ((50, "p50"), (99, "p99")):
-        yardstick = statistics.median(percentile(round_, n) for round_ in without)
-        ours = statistics.median(percentile(round_, n) for round_ in beside_it)
-        bench.row(what.replace("p50", name), yardstick, ours, "<= 1.25", ours <= 1.25 * yardstick,
-                  f"{statistics.median(read):.0f} pages/s read", unit=" ms")
+    without, beside_them = bench.alternate(f"{UPLOADS} uploads/s beside {OPERATORS} operators", alone,
+                                           lambda: {pace: read_beside(pace) for pace in PACES})
+    for pace in PACES:
+        for n in (50, 99):
+            yardstick = statistics.median(percentile(round_, n) for round_ in without)
+            ours = statistics.median(percentile(round_[pace], n) for round_ in beside_them)
+            bench.row(f"{UPLOADS} uploads/s beside {OPERATORS} operators, {pace} s a page, p{n}", yardstick, ours, "<= 1.25",
+                      ours <= 1.25 * yardstick, f"{statistics.median(read[pace]):.1f} pages/s read", unit=" ms")
 
 
 def operators(bench):
