@@ -41,7 +41,7 @@ class Connection:
         self.lost = False  # a byte, or the end of one side: what cannot be made good
 
     def start(self):
-        if self.acts(CUT) or self.acts(RESET):
+        if self.acts(CUT) or self.acts(RESET) or self.mode == REFUSE:
             self.end()
             return
         try:
@@ -175,7 +175,7 @@ class Proxy:
                 c.end()
         if mode == REFUSE:
             self.refuse()
-        elif self.listener is None:
+        elif only is None and self.listener is None:
             self.open()
 
     def heads(self, holding=b""):

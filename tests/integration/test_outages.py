@@ -276,10 +276,11 @@ class Connections(OutageCase):
     def test_all_taken(self):
         """Nobody comes in, and nobody waits for it."""
         with self.load() as load, self.slots_taken() as take, self.few_lines(2):
-            while True:  # the last of ours leaves, and a stranger takes its place
+            def taken():
+                """The last of ours leaves, and a stranger takes its place before one of ours is back."""
                 self.cut_ours()
-                if not take():
-                    break
+                return not take() and not self.ours()
+            wait_for(taken, 20, "strangers in all places")
             self.turned_away(load)
             self.not_ready("database", "unreachable")
 
@@ -503,8 +504,8 @@ class Proxied(OutageCase):
                 self.few_attempts(self.worker, self.WORKERS):
             for mode in (REFUSE, RESET, CUT):
                 for proxy in (self.app, self.worker):
-                    proxy.set(CUT, only=b"")
                     proxy.set(mode)
+                    proxy.set(CUT, only=b"")  # none that came in before
                 self.turned_away(load, 5 * CLIENTS)
                 self.not_ready("database", "unreachable")
             self.app.set(PASS)
