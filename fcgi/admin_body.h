@@ -1,5 +1,4 @@
-/* A request that changes something: its JSON body, the texts in it, and what it may be a change of.
- */
+/* A request that changes something: its JSON body, the texts in it, and the revision it is for. */
 #ifndef MIZAN_FCGI_ADMIN_BODY_H
 #define MIZAN_FCGI_ADMIN_BODY_H
 

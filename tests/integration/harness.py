@@ -375,6 +375,10 @@ class Stack:
     def ready(self):
         return self.request("GET", "/health/ready")
 
+    def wait_ready(self):
+        """What the test before did may be seen still: readiness is a second old at the most."""
+        wait_for(lambda: self.ready().status == 200, 40, "readiness")
+
     # --- Keys
 
     def api_key_script(self, *arguments):

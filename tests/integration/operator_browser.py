@@ -3,7 +3,7 @@ import pathlib
 import sys
 import unittest
 
-from harness import ROOT, TEST_DIR, StackCase, wait_for
+from harness import ROOT, TEST_DIR, StackCase
 
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 import browser  # noqa: E402
@@ -27,9 +27,8 @@ class BrowserCase(StackCase):
         cls.addClassCleanup(cls.browser.close)
 
     def setUp(self):
-        """Ready again after what the test before did: readiness is up to a second old, and pages would complain of it."""
         super().setUp()
-        wait_for(lambda: self.stack.ready().status == 200, 40, "readiness")
+        self.stack.wait_ready()  # or the console complains
         self.browser.forget()
 
     def _callTestMethod(self, method):

@@ -16,7 +16,7 @@ ASYNC = {"Prefer": "respond-async"}
 class PilotCase(StackCase):
     def setUp(self):
         super().setUp()
-        wait_for(lambda: self.stack.ready().status == 200, what="ready, which is a second old at the most")
+        self.stack.wait_ready()
         self.stack.reset_pilot()
         self.addCleanup(self.stack.reset_pilot)
 

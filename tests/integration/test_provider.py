@@ -23,7 +23,7 @@ class ProviderCase(StackCase):
 
     def setUp(self):
         super().setUp()
-        wait_for(lambda: self.stack.ready().status == 200, what="ready, which is a second old at the most")
+        self.stack.wait_ready()
         # What a failed test left in the queue must not meet the next one's trouble.
         self.addCleanup(self.stack.sql, "update jobs set state = 'CANCELLED', finished_at = now(),"
                         " lease_token = null, lease_until = null"

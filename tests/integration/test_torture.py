@@ -87,7 +87,7 @@ class TortureCase(StackCase):
         # A process that was killed too often is started again after a while.
         wait_for(lambda: all(self.alive(name) for name in (*WORKERS, *ENDPOINTS)), 20, "every process")
         self.listening()
-        wait_for(lambda: self.stack.ready().status == 200, 20, "ready, which is a second old at the most")
+        self.stack.wait_ready()
 
     def assert_quiet_and_right(self):
         """The verdict: everything has ended, and nothing that was told or written is wrong."""

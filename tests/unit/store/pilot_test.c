@@ -51,8 +51,7 @@ static void test_flip(void)
 	jobs_reset();
 }
 
-/* Who names revisions that are all of the past is told who was there before, and changes nothing.
- */
+/* Who names only revisions of the past is told who was there before, and changes nothing. */
 static void test_revisions(void)
 {
 	struct pilot_switch before, now;
